@@ -1,0 +1,1 @@
+//! A node of the log: listener, request handlers, metadata quorum.

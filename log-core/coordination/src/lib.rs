@@ -1,0 +1,1 @@
+//! Consumer groups and transactions as state machines without I/O.

@@ -1,0 +1,1 @@
+//! Partition logs and the journal that makes them durable.

@@ -1,0 +1,1 @@
+//! Continuous SQL: DataFusion's planning on the streams runtime.

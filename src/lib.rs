@@ -1,0 +1,1 @@
+//! Headwater: one log that speaks Kafka's protocol, and streams, connectors and continuous SQL on it.

@@ -1,0 +1,1 @@
+//! Topologies, state stores and the runtime of stream processing applications.
