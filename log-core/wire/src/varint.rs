@@ -1,0 +1,193 @@
+//! Base-128 variable-length integers, plain and zig-zag, as Kafka writes them.
+//!
+//! Readers return `None` on a cut-off value and on one that does not fit its type (more than 5
+//! bytes for 32 bits, more than 10 for 64).
+
+/// Reads an unsigned 32-bit value and moves `input` past it.
+#[inline]
+pub(crate) fn read_u32(input: &mut &[u8]) -> Option<u32> {
+    let (&first, rest) = input.split_first()?;
+    if first < 0x80 {
+        *input = rest;
+        return Some(u32::from(first));
+    }
+    read_u32_long(input)
+}
+
+fn read_u32_long(input: &mut &[u8]) -> Option<u32> {
+    let mut value = 0u32;
+    for (index, &byte) in input.iter().take(5).enumerate() {
+        if index == 4 && byte > 0x0f {
+            return None;
+        }
+        value |= u32::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            *input = input.get(index + 1..)?;
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Reads an unsigned 64-bit value and moves `input` past it.
+#[inline]
+pub(crate) fn read_u64(input: &mut &[u8]) -> Option<u64> {
+    let (&first, rest) = input.split_first()?;
+    if first < 0x80 {
+        *input = rest;
+        return Some(u64::from(first));
+    }
+    read_u64_long(input)
+}
+
+fn read_u64_long(input: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for (index, &byte) in input.iter().take(10).enumerate() {
+        if index == 9 && byte > 0x01 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            *input = input.get(index + 1..)?;
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Reads a zig-zag 32-bit value.
+#[inline]
+pub(crate) fn read_i32(input: &mut &[u8]) -> Option<i32> {
+    read_u32(input).map(|raw| (raw >> 1) as i32 ^ -((raw & 1) as i32))
+}
+
+/// Reads a zig-zag 64-bit value.
+#[inline]
+pub(crate) fn read_i64(input: &mut &[u8]) -> Option<i64> {
+    read_u64(input).map(|raw| (raw >> 1) as i64 ^ -((raw & 1) as i64))
+}
+
+/// Encoded bytes of a value and how many of them count.
+pub(crate) struct Encoded {
+    bytes: [u8; 10],
+    len: usize,
+}
+
+impl Encoded {
+    /// The encoded bytes.
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Encodes an unsigned value of up to 64 bits.
+#[inline]
+pub(crate) fn encode_u64(mut value: u64) -> Encoded {
+    let mut bytes = [0u8; 10];
+    let mut len = 0;
+    for byte in &mut bytes {
+        len += 1;
+        if value < 0x80 {
+            *byte = value as u8;
+            break;
+        }
+        *byte = value as u8 | 0x80;
+        value >>= 7;
+    }
+    Encoded { bytes, len }
+}
+
+/// Appends a zig-zag 32-bit value.
+#[inline]
+pub(crate) fn put_i32(out: &mut Vec<u8>, value: i32) {
+    put_u64(out, u64::from(zigzag_32(value)));
+}
+
+/// Appends a zig-zag 64-bit value.
+#[inline]
+pub(crate) fn put_i64(out: &mut Vec<u8>, value: i64) {
+    put_u64(out, zigzag_64(value));
+}
+
+#[inline]
+fn put_u64(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+    } else {
+        out.extend_from_slice(encode_u64(value).as_slice());
+    }
+}
+
+/// Bytes that an unsigned value takes.
+#[inline]
+pub(crate) fn len_u64(value: u64) -> usize {
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
+/// Bytes that a zig-zag 32-bit value takes.
+#[inline]
+pub(crate) fn len_i32(value: i32) -> usize {
+    len_u64(u64::from(zigzag_32(value)))
+}
+
+/// Bytes that a zig-zag 64-bit value takes.
+#[inline]
+pub(crate) fn len_i64(value: i64) -> usize {
+    len_u64(zigzag_64(value))
+}
+
+#[inline]
+fn zigzag_32(value: i32) -> u32 {
+    ((value << 1) ^ (value >> 31)) as u32
+}
+
+#[inline]
+fn zigzag_64(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_every_length_come_back() {
+        for shift in 0..64 {
+            for value in [1u64 << shift, (1u64 << shift) - 1, u64::MAX >> shift] {
+                let encoded = encode_u64(value);
+                assert_eq!(encoded.as_slice().len(), len_u64(value));
+                let mut input = encoded.as_slice();
+                assert_eq!(read_u64(&mut input), Some(value));
+                assert!(input.is_empty());
+                let mut input = encoded.as_slice();
+                assert_eq!(read_u32(&mut input), u32::try_from(value).ok());
+                let mut out = Vec::new();
+                put_i64(&mut out, value as i64);
+                assert_eq!(out.len(), len_i64(value as i64));
+                assert_eq!(read_i64(&mut out.as_slice()), Some(value as i64));
+                let mut out = Vec::new();
+                put_i32(&mut out, value as i32);
+                assert_eq!(out.len(), len_i32(value as i32));
+                assert_eq!(read_i32(&mut out.as_slice()), Some(value as i32));
+            }
+        }
+    }
+
+    #[test]
+    fn cut_off_and_overlong_values_are_refused() {
+        assert_eq!(read_u32(&mut [].as_slice()), None);
+        assert_eq!(read_u32(&mut [0x80].as_slice()), None);
+        assert_eq!(
+            read_u32(&mut [0xff, 0xff, 0xff, 0xff, 0x10].as_slice()),
+            None
+        );
+        assert_eq!(read_u32(&mut [0x80; 6].as_slice()), None);
+        assert_eq!(read_u64(&mut [0xff; 9].as_slice()), None);
+        assert_eq!(read_u64(&mut [0xff; 11].as_slice()), None);
+        let mut most = [0xff; 10];
+        most[9] = 0x01;
+        assert_eq!(read_u64(&mut most.as_slice()), Some(u64::MAX));
+    }
+}
