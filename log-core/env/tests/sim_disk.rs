@@ -1,5 +1,10 @@
 //! The simulated disk keeps what was synced and may lose anything else.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 use std::path::Path;
 
 use headwater_env::sim::{Fault, SimDisk, Survival};

@@ -1,1 +1,26 @@
 //! Partition logs and the journal that makes them durable.
+//!
+//! [`TopicPartitionId`] names a partition by its topic's id, [`LogConfig`] says how its log is kept.
+//! An append is answered with an [`Lsn`]; what the answer reveals is durable once the journal is
+//! synced up to that number.
+
+mod config;
+mod error;
+mod fail_stop;
+mod id;
+mod lsn;
+mod options;
+mod partition;
+
+pub use config::{CleanupPolicy, Durability, LogConfig};
+pub use error::{
+    AppendError, ChangeError, Corruption, FileError, OpenError, ProducerError, ReadError, Stopped,
+    Unusable,
+};
+pub use fail_stop::{AbortProcess, FailStop};
+pub use id::TopicPartitionId;
+pub use lsn::Lsn;
+pub use options::{Background, JournalOptions, StorageOptions};
+pub use partition::{
+    AbortedTransaction, AppendOrigin, Appended, DurableState, ProducerSummary, TimestampOffset,
+};
