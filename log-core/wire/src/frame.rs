@@ -44,13 +44,13 @@ pub enum FrameError {
     },
 }
 
-/// Splits the first frame off `buffer`, without its length. `None` until it is there to its end.
+/// Length of the first frame in `buffer`, without its prefix. `None` until the prefix is there.
 ///
-/// Nothing is reserved for a frame that has not come yet, whatever its length says.
+/// Whoever shares memory between connections sets it aside by this before the frame has come.
 ///
 /// # Errors
-/// If the length is negative or above `limit` bytes, as soon as the length itself is there.
-pub fn split(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, FrameError> {
+/// If the length is negative or above `limit` bytes.
+pub fn length(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameError> {
     let Some(&prefix) = buffer.first_chunk::<PREFIX_LEN>() else {
         return Ok(None);
     };
@@ -59,6 +59,19 @@ pub fn split(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Frame
     if length > limit {
         return Err(FrameError::TooLarge { length, limit });
     }
+    Ok(Some(length))
+}
+
+/// Splits the first frame off `buffer`, without its length. `None` until it is there to its end.
+///
+/// Nothing is reserved for a frame that has not come yet, whatever its length says.
+///
+/// # Errors
+/// If the length is negative or above `limit` bytes, as soon as the length itself is there.
+pub fn split(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, FrameError> {
+    let Some(length) = length(buffer, limit)? else {
+        return Ok(None);
+    };
     if buffer.len() - PREFIX_LEN < length {
         return Ok(None);
     }
