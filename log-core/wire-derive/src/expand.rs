@@ -14,6 +14,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let default = default_impl(name, &fields);
     let put = put_body(name, &fields, &tagged);
     let take = take_body(&fields, &tagged);
+    let schema = fields.iter().map(field_schema);
     let message = message
         .map(|message| message_impl(name, &message))
         .transpose()?;
@@ -21,6 +22,11 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
         #default
 
         impl ::headwater_wire::codec::Value for #name {
+            const TYPE: ::headwater_wire::codec::FieldType =
+                ::headwater_wire::codec::FieldType::Structure(
+                    <Self as ::headwater_wire::codec::Structure>::FIELDS,
+                );
+
             fn put(
                 &self,
                 out: &mut ::headwater_wire::codec::Encoder,
@@ -39,7 +45,9 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             }
         }
 
-        impl ::headwater_wire::codec::Structure for #name {}
+        impl ::headwater_wire::codec::Structure for #name {
+            const FIELDS: &'static [::headwater_wire::codec::Field] = &[#(#schema),*];
+        }
 
         #message
     })
@@ -70,6 +78,32 @@ fn message_impl(name: &Ident, message: &MessageAttributes) -> syn::Result<TokenS
 
         #request
     })
+}
+
+/// The field's attributes as data.
+fn field_schema(field: &KafkaField<'_>) -> TokenStream {
+    let (name, ty) = (field.name, field.ty);
+    let versions = field.versions.to_tokens();
+    let nullable = match field.nullable {
+        Some(nullable) => {
+            let nullable = nullable.to_tokens();
+            quote!(::core::option::Option::Some(#nullable))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let tag = match field.tag {
+        Some(tag) => quote!(::core::option::Option::Some(#tag)),
+        None => quote!(::core::option::Option::None),
+    };
+    quote! {
+        ::headwater_wire::codec::Field {
+            name: stringify!(#name),
+            versions: #versions,
+            nullable: #nullable,
+            tag: #tag,
+            holds: <#ty as ::headwater_wire::codec::Value>::TYPE,
+        }
+    }
 }
 
 fn default_impl(name: &Ident, fields: &[KafkaField<'_>]) -> TokenStream {

@@ -48,6 +48,13 @@ impl Versions {
         }
     }
 
+    /// The range as a value of the schema.
+    pub(crate) fn to_tokens(self) -> TokenStream {
+        let Self { min, max } = self;
+        let max = max.unwrap_or(i16::MAX);
+        quote!(::headwater_wire::codec::Versions { min: #min, max: #max })
+    }
+
     /// Whether every version of `other` is one of these.
     pub(crate) fn covers(self, other: Self) -> bool {
         self.min <= other.min

@@ -7,11 +7,13 @@
 mod decoder;
 mod encoder;
 mod error;
+mod schema;
 mod value;
 
 pub use decoder::Decoder;
 pub use encoder::{Encoder, SHARED_LEN_MIN};
 pub use error::{DecodeError, EncodeError};
+pub use schema::{Field, FieldType, Versions};
 pub use value::{Nullable, Structure, Value, put_present};
 
 use crate::{ApiKey, RequestKind, ResponseKind, UnexpectedKind};
@@ -21,7 +23,7 @@ use crate::{ApiKey, RequestKind, ResponseKind, UnexpectedKind};
 ///
 /// Derived, together with `Default` as the schema has it, by `#[derive(Message)]` with a
 /// `#[message(versions = "..", flexible = "..")]` attribute.
-pub trait Message: Value + Default {
+pub trait Message: Structure + Default {
     /// The message's name as Kafka spells it.
     const NAME: &'static str;
     /// Lowest version.

@@ -1,10 +1,13 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{DecodeError, Decoder, EncodeError, Encoder};
+use super::{DecodeError, Decoder, EncodeError, Encoder, Field, FieldType};
 
 /// A value inside a message. Structures derive it; the rest is here.
 pub trait Value: Sized {
+    /// What kind of value it is. An `Option` is what it may hold.
+    const TYPE: FieldType;
+
     /// Appends the value.
     ///
     /// # Errors
@@ -38,6 +41,8 @@ pub trait Nullable: Value {
 }
 
 impl<T: Nullable> Value for Option<T> {
+    const TYPE: FieldType = T::TYPE;
+
     fn put(&self, out: &mut Encoder, version: i16) -> Result<(), EncodeError> {
         T::put_nullable(self.as_ref(), out, version)
     }
@@ -48,8 +53,10 @@ impl<T: Nullable> Value for Option<T> {
 }
 
 macro_rules! fixed_width {
-    ($($type:ty: $put:ident, $take:ident;)+) => {$(
+    ($($type:ty: $field_type:ident, $put:ident, $take:ident;)+) => {$(
         impl Value for $type {
+            const TYPE: FieldType = FieldType::$field_type;
+
             fn put(&self, out: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
                 out.$put(*self);
                 Ok(())
@@ -63,15 +70,15 @@ macro_rules! fixed_width {
 }
 
 fixed_width! {
-    bool: put_bool, take_bool;
-    i8: put_i8, take_i8;
-    i16: put_i16, take_i16;
-    u16: put_u16, take_u16;
-    i32: put_i32, take_i32;
-    u32: put_u32, take_u32;
-    i64: put_i64, take_i64;
-    f64: put_f64, take_f64;
-    Uuid: put_uuid, take_uuid;
+    bool: Bool, put_bool, take_bool;
+    i8: Int8, put_i8, take_i8;
+    i16: Int16, put_i16, take_i16;
+    u16: Uint16, put_u16, take_u16;
+    i32: Int32, put_i32, take_i32;
+    u32: Uint32, put_u32, take_u32;
+    i64: Int64, put_i64, take_i64;
+    f64: Float64, put_f64, take_f64;
+    Uuid: Uuid, put_uuid, take_uuid;
 }
 
 /// Reads a value that has a null encoding but must not be null.
@@ -83,6 +90,8 @@ fn take_present<T: Nullable>(input: &mut Decoder, version: i16) -> Result<T, Dec
 }
 
 impl Value for String {
+    const TYPE: FieldType = FieldType::String;
+
     fn put(&self, out: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
         out.put_string(Some(self))
     }
@@ -107,6 +116,8 @@ impl Nullable for String {
 }
 
 impl Value for Bytes {
+    const TYPE: FieldType = FieldType::Bytes;
+
     fn put(&self, out: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
         out.put_bytes(Some(self))
     }
@@ -131,6 +142,8 @@ impl Nullable for Bytes {
 }
 
 impl<T: Value> Value for Vec<T> {
+    const TYPE: FieldType = FieldType::Array(&T::TYPE);
+
     fn put(&self, out: &mut Encoder, version: i16) -> Result<(), EncodeError> {
         Self::put_nullable(Some(self), out, version)
     }
@@ -164,8 +177,11 @@ impl<T: Value> Nullable for Vec<T> {
     }
 }
 
-/// Marks the derived structures: null is a byte of -1, presence a byte of 1 and the structure.
-pub trait Structure: Value {}
+/// A value made of fields; derived. Null is a byte of -1, presence a byte of 1 and the fields.
+pub trait Structure: Value {
+    /// The fields as their attributes describe them, in order.
+    const FIELDS: &'static [Field];
+}
 
 impl<T: Structure> Nullable for T {
     fn put_nullable(
