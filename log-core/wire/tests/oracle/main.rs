@@ -10,7 +10,6 @@
     reason = "helpers of tests count as outside tests"
 )]
 
-mod batches;
 mod generate;
 
 use std::collections::BTreeSet;
