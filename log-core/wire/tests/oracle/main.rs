@@ -10,6 +10,7 @@
     reason = "helpers of tests count as outside tests"
 )]
 
+mod batches;
 mod generate;
 
 use std::collections::BTreeSet;
