@@ -167,6 +167,57 @@ fn kinds_lead_back_to_their_types() {
     assert!(RequestKind::decode(ApiKey::Vote, 0, &mut Decoder::new(Bytes::new())).is_err());
 }
 
+/// Key, lowest and highest stable version, and first flexible one, as Apache Kafka 4.3.1 has them.
+const KAFKA: &[(i16, i16, i16, i16)] = &[
+    (0, 3, 13, 9),
+    (1, 4, 18, 12),
+    (2, 1, 11, 6),
+    (3, 0, 13, 9),
+    (8, 2, 10, 8),
+    (9, 1, 10, 6),
+    (10, 0, 6, 3),
+    (11, 0, 9, 6),
+    (12, 0, 4, 4),
+    (13, 0, 5, 4),
+    (14, 0, 5, 4),
+    (15, 0, 6, 5),
+    (16, 0, 5, 3),
+    (18, 0, 4, 3),
+    (19, 2, 7, 5),
+    (20, 1, 6, 4),
+    (21, 0, 2, 2),
+    (22, 0, 5, 2),
+    (23, 2, 4, 4),
+    (24, 0, 5, 3),
+    (25, 0, 4, 3),
+    (26, 0, 5, 3),
+    (27, 1, 2, 1),
+    (28, 0, 5, 3),
+    (32, 1, 4, 4),
+    (37, 0, 3, 2),
+    (42, 0, 2, 2),
+    (44, 0, 1, 1),
+    (60, 0, 2, 0),
+    (68, 0, 1, 0),
+    (75, 0, 0, 0),
+];
+
+#[test]
+fn the_catalog_has_the_versions_of_kafka() {
+    let ours: Vec<_> = catalog::APIS
+        .iter()
+        .map(|api| {
+            (
+                api.key.code(),
+                api.min_version,
+                api.max_version,
+                api.flexible_from,
+            )
+        })
+        .collect();
+    assert_eq!(ours, KAFKA);
+}
+
 #[test]
 fn the_catalog_is_sorted_and_finds_its_own() {
     assert!(catalog::APIS.is_sorted_by_key(|api| api.key));

@@ -3,6 +3,37 @@
 //! A message has two encodings: the plain one with fixed-width lengths, and from some version on
 //! the *flexible* one (KIP-482) with variable-length lengths and tagged fields behind each
 //! structure. [`Message::encode`] and [`Message::decode`] choose by the version.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use headwater_wire::{Decoder, Encoder, Message};
+//!
+//! /// Where a reader stands.
+//! #[derive(Debug, Clone, PartialEq, Message)]
+//! #[message(versions = "0-2", flexible = "2+")]
+//! struct Position {
+//!     #[kafka(versions = "0+")]
+//!     topic: String,
+//!     #[kafka(versions = "0+", default = -1)]
+//!     offset: i64,
+//!     #[kafka(versions = "1+", nullable = "1+", default = null, ignorable)]
+//!     note: Option<String>,
+//!     #[kafka(versions = "2+", tag = 0)]
+//!     partitions: Vec<i32>,
+//! }
+//!
+//! let position = Position { topic: "flights".into(), offset: 7, ..Default::default() };
+//! let mut out = Encoder::new();
+//! position.encode(&mut out, 2)?;
+//! let bytes = out.into_bytes();
+//! assert_eq!(bytes, &b"\x08flights\0\0\0\0\0\0\0\x07\0\0"[..]);
+//! assert_eq!(Position::decode(&mut Decoder::new(bytes), 2)?, position);
+//!
+//! // Version 0 has no partitions; rather than to lose them, it is refused.
+//! let position = Position { partitions: vec![1], ..position };
+//! assert!(position.encode(&mut Encoder::new(), 0).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod decoder;
 mod encoder;
