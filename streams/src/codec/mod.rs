@@ -42,6 +42,24 @@ pub trait Codec<T>: Send + Sync {
     }
 }
 
+impl<T, C: Codec<T> + ?Sized> Codec<T> for std::sync::Arc<C> {
+    fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        (**self).encode(value, out)
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<T, CodecError> {
+        (**self).decode(bytes)
+    }
+
+    fn null(&self) -> Option<T> {
+        (**self).null()
+    }
+
+    fn is_null(&self, value: &T) -> bool {
+        (**self).is_null(value)
+    }
+}
+
 /// The value of `bytes`, where `None` is null.
 ///
 /// # Errors

@@ -64,6 +64,7 @@ pub(crate) struct TaskState {
     pub(crate) skip_undecodable: bool,
     /// Whether caches may hold results back until the commit.
     pub(crate) caching: bool,
+    pub(crate) cache_bytes: usize,
 }
 
 /// What an operator sees of its task while it is called.
@@ -75,6 +76,7 @@ pub struct TaskContext<'a> {
     pub(crate) own_stores: &'a [usize],
     pub(crate) forwarded: &'a mut Vec<(Target, Chunk)>,
     pub(crate) counters: &'a mut Counters,
+    pub(crate) has_children: bool,
 }
 
 impl TaskContext<'_> {
@@ -129,6 +131,16 @@ impl TaskContext<'_> {
         make: impl FnOnce() -> C,
     ) -> Result<(&mut C, &mut crate::state::ByteStore), EngineError> {
         Ok(self.store(position)?.cached(make)?)
+    }
+
+    /// Whether anybody gets what is forwarded.
+    pub fn has_children(&self) -> bool {
+        self.has_children
+    }
+
+    /// Bytes that the typed cache of each store may keep between commits.
+    pub fn cache_bytes(&self) -> usize {
+        self.state.cache_bytes
     }
 
     /// Greatest timestamp of the records processed so far, in ms; −1 before the first.

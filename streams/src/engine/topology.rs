@@ -8,7 +8,7 @@ use crate::state::StoreSpec;
 use super::{OperatorFactory, PassThrough};
 
 /// Why a topology cannot be built.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TopologyError {
     /// Two nodes have one name.
     #[error("two nodes are named {0}; give one of them another name")]

@@ -5,12 +5,16 @@
 //! set aside and rebuilt from it.
 
 mod backend;
+mod cache;
 mod layers;
 mod memory;
+mod sled;
 mod spec;
 mod store;
 
+pub use self::sled::SledBackend;
 pub use backend::{Checkpoint, StateBackend, StateError, StateStore, StoreId, Visit, VisitEntry};
+pub use cache::{CacheError, KeyTable, OpenWindow, Slot, TableCache, WindowCache, window_key};
 pub use memory::MemoryBackend;
 pub use spec::{KeyLayout, StoreSpec};
 pub use store::{ByteStore, ChangelogRecord, Store, StoreView, TypedCache};

@@ -34,7 +34,6 @@ mod header;
 mod patch;
 mod record;
 mod snappy;
-mod zstandard;
 
 pub use batch::RecordBatch;
 pub use builder::{BatchBuilder, BatchOptions, Header};

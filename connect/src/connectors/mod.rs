@@ -1,3 +1,0 @@
-//! Connectors that come with the worker.
-
-pub mod file;
