@@ -1,6 +1,9 @@
 //! Record batches: what is built comes back, and what is broken is refused.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests count as outside tests")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests count as outside tests"
+)]
 
 use bytes::Bytes;
 use headwater_wire::records::*;

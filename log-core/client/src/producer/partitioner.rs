@@ -49,10 +49,10 @@ pub(crate) struct StickyPartitioner {
 
 impl StickyPartitioner {
     /// The partition for a record of `size` bytes: one of `available`, or of all `count` if none
-    /// is available.
+    /// is available. `available` is only asked when the partition changes.
     pub(crate) fn next(
         &mut self,
-        available: &[i32],
+        available: impl FnOnce() -> Vec<i32>,
         count: i32,
         size: usize,
         batch_size: usize,
@@ -66,7 +66,7 @@ impl StickyPartitioner {
             Some(current) => current,
             None => {
                 self.bytes = 0;
-                let chosen = self.choose(available, count);
+                let chosen = self.choose(&available(), count);
                 self.current = Some(chosen);
                 chosen
             }
@@ -136,10 +136,10 @@ mod tests {
         let mut sticky = StickyPartitioner::default();
         let mut last = None;
         for _ in 0..50 {
-            let first = sticky.next(&[0, 1, 2], 3, 100, 1_000);
+            let first = sticky.next(|| vec![0, 1, 2], 3, 100, 1_000);
             assert_ne!(Some(first), last);
             for _ in 0..9 {
-                assert_eq!(sticky.next(&[0, 1, 2], 3, 100, 1_000), first);
+                assert_eq!(sticky.next(|| vec![0, 1, 2], 3, 100, 1_000), first);
             }
             last = Some(first);
         }
@@ -149,10 +149,10 @@ mod tests {
     fn partitions_without_a_leader_are_passed_over() {
         let mut sticky = StickyPartitioner::default();
         for _ in 0..50 {
-            assert!([1, 4].contains(&sticky.next(&[1, 4], 6, 10, 1)));
+            assert!([1, 4].contains(&sticky.next(|| vec![1, 4], 6, 10, 1)));
         }
         for _ in 0..50 {
-            assert!((0..6).contains(&sticky.next(&[], 6, 10, 1)));
+            assert!((0..6).contains(&sticky.next(|| vec![], 6, 10, 1)));
         }
     }
 }

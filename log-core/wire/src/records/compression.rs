@@ -1,10 +1,7 @@
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
-use super::{BatchError, snappy};
-
-/// Largest window that a zstd frame may ask for, as a power of two: what Kafka's own clients allow.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+use super::{BatchError, snappy, zstandard};
 
 /// Compression of a batch's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -144,13 +141,7 @@ impl Compression {
                 encoder.write_all(input).map_err(|error| failed(&error))?;
                 encoder.finish().map_err(|error| failed(&error))
             }
-            Self::Zstd => {
-                let level = level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL);
-                let mut encoder = zstd::stream::write::Encoder::new(out, level)
-                    .map_err(|error| failed(&error))?;
-                encoder.write_all(input).map_err(|error| failed(&error))?;
-                encoder.finish().map_err(|error| failed(&error))
-            }
+            Self::Zstd => zstandard::compress(input, level, out).map_err(|error| failed(&error)),
         }
     }
 
@@ -165,34 +156,14 @@ impl Compression {
         limits: DecompressionLimits,
     ) -> Result<Vec<u8>, BatchError> {
         let cap = limits.cap_for(input.len());
-        match self {
-            Self::None => Ok(input.to_vec()),
-            Self::Gzip => self.drain(flate2::read::MultiGzDecoder::new(input), input.len(), cap),
-            Self::Snappy => snappy::decompress(input, cap),
-            Self::Lz4 => self.drain(lz4_flex::frame::FrameDecoder::new(input), input.len(), cap),
-            Self::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(input)
-                    .map_err(|error| self.malformed(&error))?;
-                decoder
-                    .window_log_max(ZSTD_WINDOW_LOG_MAX)
-                    .map_err(|error| self.malformed(&error))?;
-                self.drain(decoder, input.len(), cap)
-            }
-        }
-    }
-
-    fn drain(
-        self,
-        decoder: impl Read,
-        compressed: usize,
-        cap: usize,
-    ) -> Result<Vec<u8>, BatchError> {
-        let mut out = Vec::with_capacity(compressed.saturating_mul(3).min(cap));
-        // One byte more than allowed tells "exactly at the limit" from "beyond it".
-        decoder
-            .take((cap as u64).saturating_add(1))
-            .read_to_end(&mut out)
-            .map_err(|error| self.malformed(&error))?;
+        let drained = match self {
+            Self::None => return Ok(input.to_vec()),
+            Self::Gzip => drain(flate2::read::MultiGzDecoder::new(input), input.len(), cap),
+            Self::Snappy => return snappy::decompress(input, cap),
+            Self::Lz4 => drain(lz4_flex::frame::FrameDecoder::new(input), input.len(), cap),
+            Self::Zstd => zstandard::decompress(input, |reader| drain(reader, input.len(), cap)),
+        };
+        let out = drained.map_err(|error| self.malformed(&error))?;
         if out.len() > cap {
             return Err(BatchError::DecompressedTooLarge { limit: cap });
         }
@@ -211,4 +182,13 @@ impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Reads until the end or one byte beyond `cap`, which tells "exactly at the limit" from "above".
+fn drain(decoder: impl Read, compressed: usize, cap: usize) -> io::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(compressed.saturating_mul(3).min(cap));
+    decoder
+        .take((cap as u64).saturating_add(1))
+        .read_to_end(&mut out)?;
+    Ok(out)
 }

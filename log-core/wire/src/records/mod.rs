@@ -34,6 +34,7 @@ mod header;
 mod patch;
 mod record;
 mod snappy;
+mod zstandard;
 
 pub use batch::RecordBatch;
 pub use builder::{BatchBuilder, BatchOptions, Header};

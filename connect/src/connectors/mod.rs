@@ -1,0 +1,3 @@
+//! Connectors that come with the worker.
+
+pub mod file;

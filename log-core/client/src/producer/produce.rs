@@ -1,0 +1,197 @@
+//! The Produce request: batches to one node, and what it answers for each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::produce::{
+    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceData,
+};
+
+use super::accumulator::PartitionQueue;
+use super::batch::Batch;
+use super::config::Acks;
+use super::core::{Core, millis};
+use super::delivery::Appended;
+use super::sequence::Identity;
+use crate::TopicPartition;
+use crate::error::ClientError;
+use crate::transport::Target;
+
+/// The last version before transactions of version 2 (KIP-890), in which producing adds the
+/// partition to the transaction by itself.
+const VERSION_MAX: i16 = 11;
+
+/// A batch to go into a request.
+pub(super) struct ToSend {
+    pub(super) queue: Arc<PartitionQueue>,
+    pub(super) batch: Batch,
+    pub(super) identity: Option<Identity>,
+}
+
+/// What a node says of one batch.
+pub(super) struct Answer {
+    pub(super) result: Result<Appended, ClientError>,
+}
+
+/// Sends batches to `node`. The answers come in the order of `parts`; there are none with
+/// `acks=0`.
+pub(super) async fn call(
+    core: &Core,
+    node: i32,
+    parts: Vec<(TopicPartition, Bytes)>,
+) -> Result<Option<Vec<Answer>>, ClientError> {
+    let config = core.config();
+    let partitions: Vec<TopicPartition> = parts
+        .iter()
+        .map(|(partition, _)| partition.clone())
+        .collect();
+    let request = request(core, parts);
+    let target = Target::Node(node);
+    if config.acks == Acks::None {
+        core.produce_channel
+            .cast(target, VERSION_MAX, |_| request)
+            .await?;
+        return Ok(None);
+    }
+    let limit = config.request_timeout;
+    let response = core
+        .produce_channel
+        .call(target, limit, VERSION_MAX, |_| request)
+        .await?;
+    Ok(Some(answers(&partitions, response)))
+}
+
+fn request(core: &Core, parts: Vec<(TopicPartition, Bytes)>) -> ProduceRequest {
+    let config = core.config();
+    let mut topics: Vec<TopicProduceData> = Vec::new();
+    let mut positions: HashMap<Arc<str>, usize> = HashMap::new();
+    for (partition, records) in parts {
+        let position = *positions.entry(partition.topic.clone()).or_insert_with(|| {
+            topics.push(TopicProduceData {
+                name: partition.topic.to_string(),
+                ..TopicProduceData::default()
+            });
+            topics.len() - 1
+        });
+        if let Some(topic) = topics.get_mut(position) {
+            topic.partition_data.push(PartitionProduceData {
+                index: partition.partition,
+                records: Some(records),
+            });
+        }
+    }
+    ProduceRequest {
+        transactional_id: config.transactional_id.clone(),
+        acks: config.acks.code(),
+        timeout_ms: millis(config.request_timeout),
+        topic_data: topics,
+    }
+}
+
+/// Finds each partition's answer, wherever the node has put it.
+fn answers(partitions: &[TopicPartition], response: ProduceResponse) -> Vec<Answer> {
+    let mut by_topic: HashMap<String, HashMap<i32, PartitionProduceResponse>> = HashMap::new();
+    for topic in response.responses {
+        let answers = topic
+            .partition_responses
+            .into_iter()
+            .map(|answer| (answer.index, answer));
+        by_topic.entry(topic.name).or_default().extend(answers);
+    }
+    let find = |partition: &TopicPartition| {
+        let answers = by_topic.get(&*partition.topic)?;
+        answers.get(&partition.partition)
+    };
+    partitions
+        .iter()
+        .map(|partition| match find(partition) {
+            Some(answer) => Answer {
+                result: result(partition, answer),
+            },
+            None => Answer {
+                result: Err(unanswered(partition)),
+            },
+        })
+        .collect()
+}
+
+fn result(
+    partition: &TopicPartition,
+    answer: &PartitionProduceResponse,
+) -> Result<Appended, ClientError> {
+    let code = ErrorCode::from_code(answer.error_code);
+    let known = |value: i64| Some(value).filter(|value| *value >= 0);
+    let is_known_duplicate = code == ErrorCode::DuplicateSequenceNumber && answer.base_offset >= 0;
+    if code == ErrorCode::None || is_known_duplicate {
+        return Ok(Appended {
+            base_offset: known(answer.base_offset),
+            log_append_time: known(answer.log_append_time_ms),
+        });
+    }
+    let of_record = answer.record_errors.first().and_then(|record| {
+        let text = record.batch_index_error_message.as_ref()?;
+        Some(format!(
+            "record {} of the batch: {text}",
+            record.batch_index
+        ))
+    });
+    let message = of_record.or_else(|| answer.error_message.clone());
+    Err(ClientError::broker_says(
+        format!("producing to {partition}"),
+        code,
+        message,
+    ))
+}
+
+/// The node answered, but not for this partition.
+pub(super) fn unanswered(partition: &TopicPartition) -> ClientError {
+    ClientError::Protocol {
+        operation: format!("producing to {partition}"),
+        reason: "the response does not name it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_wire::messages::produce::TopicProduceResponse;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_matched_by_name_and_gaps_are_errors() {
+        let answer = |index, code: ErrorCode, base_offset| PartitionProduceResponse {
+            index,
+            error_code: code.code(),
+            base_offset,
+            ..PartitionProduceResponse::default()
+        };
+        let response = ProduceResponse {
+            responses: vec![
+                TopicProduceResponse {
+                    name: "u".to_owned(),
+                    partition_responses: vec![answer(0, ErrorCode::None, 9)],
+                    ..TopicProduceResponse::default()
+                },
+                TopicProduceResponse {
+                    name: "t".to_owned(),
+                    partition_responses: vec![
+                        answer(1, ErrorCode::MessageTooLarge, -1),
+                        answer(0, ErrorCode::None, 4),
+                    ],
+                    ..TopicProduceResponse::default()
+                },
+            ],
+            ..ProduceResponse::default()
+        };
+        let asked = [("t", 0), ("t", 1), ("u", 0), ("u", 1)];
+        let asked = asked.map(|(topic, partition)| TopicPartition::new(topic, partition));
+        let got: Vec<Option<i64>> = answers(&asked, response)
+            .into_iter()
+            .map(|answer| answer.result.ok().and_then(|appended| appended.base_offset))
+            .collect();
+        assert_eq!(got, [Some(4), None, Some(9), None]);
+    }
+}

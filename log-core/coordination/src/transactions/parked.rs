@@ -1,0 +1,67 @@
+//! Requests that wait for a decided transaction to complete.
+
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::init_producer_id::InitProducerIdRequest;
+
+use super::coordinator::{Cx, TimerKey};
+use super::errors;
+use super::transaction::{Partitions, Transaction};
+use crate::{ProducerIdentity, Token};
+
+/// A request and what is needed to answer it later.
+#[derive(Clone, Debug)]
+pub(super) struct Parked {
+    pub(super) token: Token,
+    pub(super) version: i16,
+    pub(super) request: Waiting,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Waiting {
+    Init {
+        request: InitProducerIdRequest,
+        fresh: i64,
+    },
+    Add(Add),
+    End {
+        producer: ProducerIdentity,
+        commit: bool,
+    },
+}
+
+/// Partitions to be added, by either of two requests.
+#[derive(Clone, Debug)]
+pub(super) struct Add {
+    pub(super) producer: ProducerIdentity,
+    pub(super) partitions: Partitions,
+    /// Whether they stand for a group's offsets.
+    pub(super) are_offsets: bool,
+}
+
+/// Keeps the request until the transaction completes, for a bounded time.
+pub(super) fn park(cx: &mut Cx<'_>, transaction: &mut Transaction, parked: Parked) {
+    let wait = cx.config.completion_wait;
+    if wait.is_zero() || transaction.parked.len() >= cx.config.waiting_max {
+        refuse(cx, transaction, parked);
+        return;
+    }
+    if transaction.parked.is_empty() {
+        cx.timers.set(
+            TimerKey::Parked(transaction.id.clone()),
+            cx.time.now.after(wait),
+        );
+    }
+    transaction.parked.push_back(parked);
+}
+
+/// The transaction takes too long: the producers have to try again, as Kafka lets them at once.
+pub(super) fn give_up(cx: &mut Cx<'_>, transaction: &mut Transaction) {
+    for parked in std::mem::take(&mut transaction.parked) {
+        refuse(cx, transaction, parked);
+    }
+}
+
+fn refuse(cx: &mut Cx<'_>, transaction: &Transaction, parked: Parked) {
+    let response = errors::waiting(&parked, ErrorCode::ConcurrentTransactions);
+    cx.reply(transaction.written, parked.token, response);
+}
