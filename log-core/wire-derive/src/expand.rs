@@ -10,6 +10,9 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let fields = KafkaField::parse_all(input)?;
     let mut tagged: Vec<_> = fields.iter().filter(|field| field.tag.is_some()).collect();
     tagged.sort_by_key(|field| field.tag);
+    if let Some([_, second]) = tagged.windows(2).find(|pair| pair[0].tag == pair[1].tag) {
+        return Err(syn::Error::new_spanned(second.name, "the tag is taken"));
+    }
 
     let default = default_impl(name, &fields);
     let put = put_body(name, &fields, &tagged);
@@ -303,3 +306,7 @@ fn take_field(field: &KafkaField<'_>) -> TokenStream {
 fn local(field: &KafkaField<'_>) -> Ident {
     format_ident!("read_{}", field.name)
 }
+
+#[cfg(test)]
+#[path = "expand_tests.rs"]
+mod tests;

@@ -1,26 +1,16 @@
 //! The derive macro behind headwater-wire.
 //!
-//! A message is a plain struct whose attributes read like Kafka's schema:
-//!
-//! ```ignore
-//! /// Asks whether the member is still in its group.
-//! #[derive(Debug, Clone, PartialEq, Message)]
-//! #[message(key = Heartbeat, response = HeartbeatResponse, versions = "0-4", flexible = "4+")]
-//! pub struct HeartbeatRequest {
-//!     #[kafka(versions = "0+")]
-//!     pub group_id: String,
-//!     #[kafka(versions = "3+", nullable = "3+", default = null)]
-//!     pub group_instance_id: Option<String>,
-//! }
-//! ```
+//! A message is a plain struct whose attributes read like Kafka's schema, such as
+//! `#[kafka(versions = "3+", nullable = "3+", default = null)]`; `headwater_wire::codec` has a whole
+//! example.
 //!
 //! On the struct, for a message that stands on its own: `versions`, `flexible` (absent: never), and
 //! for requests `key` and `response`. Structs without `#[message]` are parts of messages.
 //!
 //! On every field: `versions`; `nullable` (versions in which an `Option` may be `None`; absent:
-//! never); `tag` (the field is a tagged one in all of its versions); `default` (a literal or `null`;
-//! absent: the type's own, and for an `Option` that inside `Some`); `ignorable` (may be left out of
-//! versions without it even when set).
+//! never); `tag` (the field is a tagged one in all of its versions); `default` (a literal or
+//! `null`; absent: the type's own, and for an `Option` that inside `Some`); `ignorable` (may be
+//! left out of versions without it even when set).
 //!
 //! The derive implements `Default` with these defaults, and reading and writing.
 

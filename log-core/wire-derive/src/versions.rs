@@ -65,3 +65,47 @@ impl Versions {
             }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Versions> {
+        Versions::parse(&LitStr::new(text, proc_macro2::Span::call_site())).ok()
+    }
+
+    #[test]
+    fn ranges_are_read_as_kafka_writes_them() {
+        assert_eq!(
+            parse("2"),
+            Some(Versions {
+                min: 2,
+                max: Some(2)
+            })
+        );
+        assert_eq!(
+            parse("2-5"),
+            Some(Versions {
+                min: 2,
+                max: Some(5)
+            })
+        );
+        assert_eq!(parse("2+"), Some(Versions { min: 2, max: None }));
+        for wrong in ["", "+", "5-2", "-1", "-1+", "1-", "a", "1,2"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_range_covers_what_lies_within_it() {
+        let covers = |outer, inner| {
+            parse(outer)
+                .zip(parse(inner))
+                .map(|(outer, inner)| outer.covers(inner))
+        };
+        assert_eq!(covers("0+", "3+"), Some(true));
+        assert_eq!(covers("0-7", "2-7"), Some(true));
+        assert_eq!(covers("2-7", "0-7"), Some(false));
+        assert_eq!(covers("0-7", "2+"), Some(false));
+    }
+}

@@ -28,8 +28,10 @@ macro_rules! each_api {
             DeleteTopics: delete_topics, DeleteTopicsRequest, DeleteTopicsResponse;
             DeleteRecords: delete_records, DeleteRecordsRequest, DeleteRecordsResponse;
             InitProducerId: init_producer_id, InitProducerIdRequest, InitProducerIdResponse;
-            OffsetForLeaderEpoch: offset_for_leader_epoch, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
-            AddPartitionsToTxn: add_partitions_to_txn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
+            OffsetForLeaderEpoch:
+                offset_for_leader_epoch, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+            AddPartitionsToTxn:
+                add_partitions_to_txn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
             AddOffsetsToTxn: add_offsets_to_txn, AddOffsetsToTxnRequest, AddOffsetsToTxnResponse;
             EndTxn: end_txn, EndTxnRequest, EndTxnResponse;
             WriteTxnMarkers: write_txn_markers, WriteTxnMarkersRequest, WriteTxnMarkersResponse;
@@ -37,10 +39,13 @@ macro_rules! each_api {
             DescribeConfigs: describe_configs, DescribeConfigsRequest, DescribeConfigsResponse;
             CreatePartitions: create_partitions, CreatePartitionsRequest, CreatePartitionsResponse;
             DeleteGroups: delete_groups, DeleteGroupsRequest, DeleteGroupsResponse;
-            IncrementalAlterConfigs: incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            IncrementalAlterConfigs:
+                incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
             DescribeCluster: describe_cluster, DescribeClusterRequest, DescribeClusterResponse;
-            ConsumerGroupHeartbeat: consumer_group_heartbeat, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
-            DescribeTopicPartitions: describe_topic_partitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
+            ConsumerGroupHeartbeat:
+                consumer_group_heartbeat, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+            DescribeTopicPartitions:
+                describe_topic_partitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
         }
     };
 }

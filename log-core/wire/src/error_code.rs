@@ -2,7 +2,10 @@ use std::fmt;
 
 /// Declares the codes once; the enum and its lookups follow from it.
 macro_rules! error_codes {
-    ($($(#[$attribute:meta])* $name:ident = $code:literal, $kafka_name:literal, $kind:ident, $message:literal;)+) => {
+    ($(
+        $(#[$attribute:meta])*
+        $name:ident = $code:literal, $kafka_name:literal, $kind:ident, $message:literal;
+    )+) => {
         /// The error codes of Kafka 4.3, numbered and named as there.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         #[repr(i16)]
@@ -62,7 +65,7 @@ error_codes! {
     OffsetOutOfRange = 1, "OFFSET_OUT_OF_RANGE", lasting,
         "offset lies outside what the partition holds";
     CorruptMessage = 2, "CORRUPT_MESSAGE", retriable,
-        "record batch is corrupt: wrong checksum, impossible size, or a missing key in a compacted topic";
+        "record batch is corrupt: checksum, size, or a missing key in a compacted topic";
     UnknownTopicOrPartition = 3, "UNKNOWN_TOPIC_OR_PARTITION", retriable,
         "topic or partition does not exist here";
     InvalidFetchSize = 4, "INVALID_FETCH_SIZE", lasting,
@@ -110,7 +113,7 @@ error_codes! {
     UnknownMemberId = 25, "UNKNOWN_MEMBER_ID", lasting,
         "member is not known to the group";
     InvalidSessionTimeout = 26, "INVALID_SESSION_TIMEOUT", lasting,
-        "session timeout lies outside the broker's group.min.session.timeout.ms and group.max.session.timeout.ms";
+        "session timeout lies outside the range that the broker allows";
     RebalanceInProgress = 27, "REBALANCE_IN_PROGRESS", lasting,
         "group is rebalancing, join it again";
     InvalidCommitOffsetSize = 28, "INVALID_COMMIT_OFFSET_SIZE", lasting,

@@ -20,7 +20,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, PartialEq)]
         pub enum RequestKind {
             $(
-                #[doc = concat!("See [`", stringify!($request), "`](messages::", stringify!($module), "::", stringify!($request), ").")]
+                #[doc = concat!("[`", stringify!($request), "`](messages::", stringify!($module), ")")]
                 $name(messages::$module::$request),
             )+
         }
@@ -38,7 +38,11 @@ macro_rules! kinds {
             /// # Errors
             /// [`DecodeError::UnknownApiKey`] if the API is not in the catalog, and those of
             /// [`Message::decode`].
-            pub fn decode(key: ApiKey, version: i16, input: &mut Decoder) -> Result<Self, DecodeError> {
+            pub fn decode(
+                key: ApiKey,
+                version: i16,
+                input: &mut Decoder,
+            ) -> Result<Self, DecodeError> {
                 match key {
                     $(ApiKey::$name => Message::decode(input, version).map(Self::$name),)+
                     other => Err(DecodeError::UnknownApiKey(other.code())),
@@ -60,7 +64,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, PartialEq)]
         pub enum ResponseKind {
             $(
-                #[doc = concat!("See [`", stringify!($response), "`](messages::", stringify!($module), "::", stringify!($response), ").")]
+                #[doc = concat!("[`", stringify!($response), "`](messages::", stringify!($module), ")")]
                 $name(messages::$module::$response),
             )+
         }
@@ -78,7 +82,11 @@ macro_rules! kinds {
             /// # Errors
             /// [`DecodeError::UnknownApiKey`] if the API is not in the catalog, and those of
             /// [`Message::decode`].
-            pub fn decode(key: ApiKey, version: i16, input: &mut Decoder) -> Result<Self, DecodeError> {
+            pub fn decode(
+                key: ApiKey,
+                version: i16,
+                input: &mut Decoder,
+            ) -> Result<Self, DecodeError> {
                 match key {
                     $(ApiKey::$name => Message::decode(input, version).map(Self::$name),)+
                     other => Err(DecodeError::UnknownApiKey(other.code())),

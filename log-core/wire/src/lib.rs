@@ -6,8 +6,8 @@
 //! - [`records`]: record batches (magic 2), read without copying, built, and patched in place.
 //! - [`messages`]: requests and responses as plain structs, with the derive that reads like Kafka's
 //!   schema: [`Message`].
-//! - [`catalog`]: which APIs there are, in which versions; [`RequestKind`] and [`ResponseKind`] hold
-//!   any of them.
+//! - [`catalog`]: which APIs there are, in which versions; [`RequestKind`] and [`ResponseKind`]
+//!   hold any of them.
 //! - [`frame`]: length-prefixed frames, with [`RequestHeader`] and [`ResponseHeader`] in front.
 //! - [`internal`]: the records of `__consumer_offsets` and `__transaction_state`.
 //! - [`codec`]: the encoder and decoder beneath.

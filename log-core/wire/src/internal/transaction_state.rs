@@ -30,10 +30,12 @@ pub struct TransactionLogValue {
     /// Epoch of the newest producer id, -1 if there is none.
     #[kafka(versions = "1+", tag = 3, default = -1)]
     pub next_producer_epoch: i16,
-    /// Milliseconds without progress after which the coordinator aborts a transaction of the producer.
+    /// Milliseconds without progress after which the coordinator aborts a transaction of the
+    /// producer.
     #[kafka(versions = "0+")]
     pub transaction_timeout_ms: i32,
-    /// State: 0 empty, 1 ongoing, 2 prepare commit, 3 prepare abort, 4 complete commit, 5 complete abort, 6 dead, 7 prepare epoch fence.
+    /// State: 0 empty, 1 ongoing, 2 prepare commit, 3 prepare abort, 4 complete commit, 5 complete
+    /// abort, 6 dead, 7 prepare epoch fence.
     #[kafka(versions = "0+")]
     pub transaction_status: i8,
     /// Partitions with records of the transaction; null if there is none.

@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Adds a group's offsets to a transaction.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = AddOffsetsToTxn, response = AddOffsetsToTxnResponse, versions = "0-4", flexible = "3+")]
+#[message(
+    key = AddOffsetsToTxn,
+    response = AddOffsetsToTxnResponse,
+    versions = "0-4",
+    flexible = "3+"
+)]
 pub struct AddOffsetsToTxnRequest {
     /// Transactional id.
     #[kafka(versions = "0+")]

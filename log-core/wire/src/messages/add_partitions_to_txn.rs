@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Adds partitions to transactions, or checks that they are in them.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = AddPartitionsToTxn, response = AddPartitionsToTxnResponse, versions = "0-5", flexible = "3+")]
+#[message(
+    key = AddPartitionsToTxn,
+    response = AddPartitionsToTxnResponse,
+    versions = "0-5",
+    flexible = "3+"
+)]
 pub struct AddPartitionsToTxnRequest {
     /// Transactions, one by one.
     #[kafka(versions = "4+")]
@@ -35,7 +40,8 @@ pub struct AddPartitionsToTxnTransaction {
     /// Epoch of the producer id.
     #[kafka(versions = "4+")]
     pub producer_epoch: i16,
-    /// Whether to check that the partitions are in the transaction instead of adding them (KIP-890).
+    /// Whether to check that the partitions are in the transaction instead of adding them
+    /// (KIP-890).
     #[kafka(versions = "4+")]
     pub verify_only: bool,
     /// Topics, one by one.

@@ -6,7 +6,12 @@ use crate::Message;
 
 /// Joins, stays in or leaves a group.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = ConsumerGroupHeartbeat, response = ConsumerGroupHeartbeatResponse, versions = "0-1", flexible = "0+")]
+#[message(
+    key = ConsumerGroupHeartbeat,
+    response = ConsumerGroupHeartbeatResponse,
+    versions = "0-1",
+    flexible = "0+"
+)]
 pub struct ConsumerGroupHeartbeatRequest {
     /// Id of the group.
     #[kafka(versions = "0+")]

@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Adds partitions to topics.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = CreatePartitions, response = CreatePartitionsResponse, versions = "0-3", flexible = "2+")]
+#[message(
+    key = CreatePartitions,
+    response = CreatePartitionsResponse,
+    versions = "0-3",
+    flexible = "2+"
+)]
 pub struct CreatePartitionsRequest {
     /// Topics, one by one.
     #[kafka(versions = "0+")]

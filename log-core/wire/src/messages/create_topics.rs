@@ -114,7 +114,8 @@ pub struct CreatableTopicConfigs {
     /// Whether the value cannot be changed.
     #[kafka(versions = "5+")]
     pub read_only: bool,
-    /// Where the value comes from: 1 topic, 2 dynamic broker, 3 dynamic default broker, 4 static broker, 5 default, 6 dynamic broker logger, 7 client metrics, 8 group.
+    /// Where the value comes from: 1 topic, 2 dynamic broker, 3 dynamic default broker, 4 static
+    /// broker, 5 default, 6 dynamic broker logger, 7 client metrics, 8 group.
     #[kafka(versions = "5+", default = -1, ignorable)]
     pub config_source: i8,
     /// Whether the value is secret and therefore null.

@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Asks for the nodes of the cluster.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = DescribeCluster, response = DescribeClusterResponse, versions = "0-2", flexible = "0+")]
+#[message(
+    key = DescribeCluster,
+    response = DescribeClusterResponse,
+    versions = "0-2",
+    flexible = "0+"
+)]
 pub struct DescribeClusterRequest {
     /// Whether to list what the client may do on the cluster.
     #[kafka(versions = "0+")]
@@ -42,7 +47,8 @@ pub struct DescribeClusterResponse {
     /// Brokers of the cluster.
     #[kafka(versions = "0+")]
     pub brokers: Vec<DescribeClusterBroker>,
-    /// Operations that the client may do on the cluster, as a bit field; `i32::MIN` if not asked for.
+    /// Operations that the client may do on the cluster, as a bit field; `i32::MIN` if not asked
+    /// for.
     #[kafka(versions = "0+", default = i32::MIN)]
     pub cluster_authorized_operations: i32,
 }

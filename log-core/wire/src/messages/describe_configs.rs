@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Asks for configurations of topics, brokers and groups.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = DescribeConfigs, response = DescribeConfigsResponse, versions = "1-4", flexible = "4+")]
+#[message(
+    key = DescribeConfigs,
+    response = DescribeConfigsResponse,
+    versions = "1-4",
+    flexible = "4+"
+)]
 pub struct DescribeConfigsRequest {
     /// Resources, one by one.
     #[kafka(versions = "0+")]
@@ -75,7 +80,8 @@ pub struct DescribeConfigsResourceResult {
     /// Whether the value cannot be changed.
     #[kafka(versions = "0+")]
     pub read_only: bool,
-    /// Where the value comes from: 1 topic, 2 dynamic broker, 3 dynamic default broker, 4 static broker, 5 default, 6 dynamic broker logger, 7 client metrics, 8 group.
+    /// Where the value comes from: 1 topic, 2 dynamic broker, 3 dynamic default broker, 4 static
+    /// broker, 5 default, 6 dynamic broker logger, 7 client metrics, 8 group.
     #[kafka(versions = "1+", default = -1, ignorable)]
     pub config_source: i8,
     /// Whether the value is secret and therefore null.
@@ -84,7 +90,8 @@ pub struct DescribeConfigsResourceResult {
     /// Places that the value could come from, the strongest first.
     #[kafka(versions = "1+", ignorable)]
     pub synonyms: Vec<DescribeConfigsSynonym>,
-    /// Type of the value: 0 unknown, 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double, 7 list, 8 class, 9 password.
+    /// Type of the value: 0 unknown, 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double, 7 list,
+    /// 8 class, 9 password.
     #[kafka(versions = "3+", ignorable)]
     pub config_type: i8,
     /// What the configuration does.

@@ -6,7 +6,12 @@ use crate::Message;
 
 /// Asks for the state and members of classic groups.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = DescribeGroups, response = DescribeGroupsResponse, versions = "0-6", flexible = "5+")]
+#[message(
+    key = DescribeGroups,
+    response = DescribeGroupsResponse,
+    versions = "0-6",
+    flexible = "5+"
+)]
 pub struct DescribeGroupsRequest {
     /// Groups, one by one.
     #[kafka(versions = "0+")]

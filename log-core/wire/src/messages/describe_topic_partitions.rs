@@ -6,7 +6,12 @@ use crate::Message;
 
 /// Asks for topics and their partitions, a page at a time.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = DescribeTopicPartitions, response = DescribeTopicPartitionsResponse, versions = "0", flexible = "0+")]
+#[message(
+    key = DescribeTopicPartitions,
+    response = DescribeTopicPartitionsResponse,
+    versions = "0",
+    flexible = "0+"
+)]
 pub struct DescribeTopicPartitionsRequest {
     /// Topics, one by one.
     #[kafka(versions = "0+")]

@@ -24,7 +24,8 @@ pub struct FetchRequest {
     /// Bytes to wait for before answering.
     #[kafka(versions = "0+")]
     pub min_bytes: i32,
-    /// Bytes that the whole answer should not exceed; its first batch comes whole all the same (KIP-74).
+    /// Bytes that the whole answer should not exceed; its first batch comes whole all the same
+    /// (KIP-74).
     #[kafka(versions = "3+", default = i32::MAX, ignorable)]
     pub max_bytes: i32,
     /// 0 to see all records, 1 (`read_committed`) to see those of committed transactions only.
@@ -78,7 +79,8 @@ pub struct FetchPartition {
     /// Index of the partition.
     #[kafka(versions = "0+")]
     pub partition: i32,
-    /// Leader epoch as the client knows it, which fences stale clients and stale leaders; -1 for no check.
+    /// Leader epoch as the client knows it, which fences stale clients and stale leaders; -1 for no
+    /// check.
     #[kafka(versions = "9+", default = -1, ignorable)]
     pub current_leader_epoch: i32,
     /// Offset of the first record wanted.
@@ -90,7 +92,8 @@ pub struct FetchPartition {
     /// First offset of the follower's log; consumers send -1.
     #[kafka(versions = "5+", default = -1, ignorable)]
     pub log_start_offset: i64,
-    /// Bytes that the partition's records should not exceed; the first batch comes whole all the same.
+    /// Bytes that the partition's records should not exceed; the first batch comes whole all the
+    /// same.
     #[kafka(versions = "0+")]
     pub partition_max_bytes: i32,
     /// Directory id of the fetching replica; only in the metadata quorum.

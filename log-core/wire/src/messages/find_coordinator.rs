@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Asks for the coordinators of groups or transactional ids.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = FindCoordinator, response = FindCoordinatorResponse, versions = "0-6", flexible = "3+")]
+#[message(
+    key = FindCoordinator,
+    response = FindCoordinatorResponse,
+    versions = "0-6",
+    flexible = "3+"
+)]
 pub struct FindCoordinatorRequest {
     /// The key that was asked about.
     #[kafka(versions = "0-3")]

@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Changes single configurations (KIP-339).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = IncrementalAlterConfigs, response = IncrementalAlterConfigsResponse, versions = "0-1", flexible = "1+")]
+#[message(
+    key = IncrementalAlterConfigs,
+    response = IncrementalAlterConfigsResponse,
+    versions = "0-1",
+    flexible = "1+"
+)]
 pub struct IncrementalAlterConfigsRequest {
     /// Resources, one by one.
     #[kafka(versions = "0+")]

@@ -4,12 +4,18 @@ use crate::Message;
 
 /// Asks for a producer id, fencing older producers of the same transactional id.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = InitProducerId, response = InitProducerIdResponse, versions = "0-5", flexible = "2+")]
+#[message(
+    key = InitProducerId,
+    response = InitProducerIdResponse,
+    versions = "0-5",
+    flexible = "2+"
+)]
 pub struct InitProducerIdRequest {
     /// Transactional id; null without transactions.
     #[kafka(versions = "0+", nullable = "0+")]
     pub transactional_id: Option<String>,
-    /// Milliseconds without progress after which the coordinator aborts a transaction of the producer.
+    /// Milliseconds without progress after which the coordinator aborts a transaction of the
+    /// producer.
     #[kafka(versions = "0+")]
     pub transaction_timeout_ms: i32,
     /// Id that the producer has already, -1 if none.

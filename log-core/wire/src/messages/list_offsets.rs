@@ -37,10 +37,12 @@ pub struct ListOffsetsPartition {
     /// Index of the partition.
     #[kafka(versions = "0+")]
     pub partition_index: i32,
-    /// Leader epoch as the client knows it, which fences stale clients and stale leaders; -1 for no check.
+    /// Leader epoch as the client knows it, which fences stale clients and stale leaders; -1 for no
+    /// check.
     #[kafka(versions = "4+", default = -1, ignorable)]
     pub current_leader_epoch: i32,
-    /// Time in ms since the epoch, or what is wanted: -1 latest, -2 earliest, -3 largest timestamp, -4 earliest local, -5 latest tiered, -6 earliest not yet tiered.
+    /// Time in ms since the epoch, or what is wanted: -1 latest, -2 earliest, -3 largest timestamp,
+    /// -4 earliest local, -5 latest tiered, -6 earliest not yet tiered.
     #[kafka(versions = "0+")]
     pub timestamp: i64,
 }

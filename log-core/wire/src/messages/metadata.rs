@@ -52,7 +52,8 @@ pub struct MetadataResponse {
     /// Topics, one by one.
     #[kafka(versions = "0+")]
     pub topics: Vec<MetadataResponseTopic>,
-    /// Operations that the client may do on the cluster, as a bit field; `i32::MIN` if not asked for.
+    /// Operations that the client may do on the cluster, as a bit field; `i32::MIN` if not asked
+    /// for.
     #[kafka(versions = "8-10", default = i32::MIN)]
     pub cluster_authorized_operations: i32,
     /// Error, 0 for none.

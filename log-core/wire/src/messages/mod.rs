@@ -3,6 +3,9 @@
 //! Structs and fields have the names of Kafka's schemas. A struct holds the fields of all versions;
 //! those that a version lacks have their default after reading, and are refused in writing if they
 //! are set and may not be lost.
+//!
+//! `Default` is the schemas': a nullable field that names no default begins as `Some` of an empty
+//! value, not as `None`.
 
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;

@@ -11,7 +11,8 @@ pub struct OffsetCommitRequest {
     /// Id of the group.
     #[kafka(versions = "0+")]
     pub group_id: String,
-    /// Generation of a classic group or member epoch of a new one, -1 if the client is not a member.
+    /// Generation of a classic group or member epoch of a new one, -1 if the client is not a
+    /// member.
     #[kafka(versions = "1+", default = -1, ignorable)]
     pub generation_id_or_member_epoch: i32,
     /// Id of the member.

@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Asks for the end offsets of leader epochs, to find where logs diverge.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = OffsetForLeaderEpoch, response = OffsetForLeaderEpochResponse, versions = "2-4", flexible = "4+")]
+#[message(
+    key = OffsetForLeaderEpoch,
+    response = OffsetForLeaderEpochResponse,
+    versions = "2-4",
+    flexible = "4+"
+)]
 pub struct OffsetForLeaderEpochRequest {
     /// Broker id of the follower, -1 for a consumer, -2 in versions that do not say.
     #[kafka(versions = "3+", default = -2, ignorable)]
@@ -31,7 +36,8 @@ pub struct OffsetForLeaderPartition {
     /// Index of the partition.
     #[kafka(versions = "0+")]
     pub partition: i32,
-    /// Leader epoch as the client knows it, which fences stale clients and stale leaders; -1 for no check.
+    /// Leader epoch as the client knows it, which fences stale clients and stale leaders; -1 for no
+    /// check.
     #[kafka(versions = "2+", default = -1, ignorable)]
     pub current_leader_epoch: i32,
     /// Leader epoch whose end is wanted.

@@ -12,7 +12,8 @@ pub struct ProduceRequest {
     /// Transactional id; null without transactions.
     #[kafka(versions = "3+", nullable = "3+", default = null)]
     pub transactional_id: Option<String>,
-    /// Who must have the records before the answer: 0 nobody (no answer at all), 1 the leader, -1 all replicas in sync.
+    /// Who must have the records before the answer: 0 nobody (no answer at all), 1 the leader, -1
+    /// all replicas in sync.
     #[kafka(versions = "0+")]
     pub acks: i16,
     /// Milliseconds that the broker has for it.
@@ -89,7 +90,8 @@ pub struct PartitionProduceResponse {
     /// Offset given to the first record, -1 on failure.
     #[kafka(versions = "0+")]
     pub base_offset: i64,
-    /// Time of the append, in ms since the epoch, if the broker stamps the topic's records; else -1.
+    /// Time of the append, in ms since the epoch, if the broker stamps the topic's records; else
+    /// -1.
     #[kafka(versions = "2+", default = -1, ignorable)]
     pub log_append_time_ms: i64,
     /// First offset of the log, -1 if unknown.

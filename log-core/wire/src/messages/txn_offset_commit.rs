@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Stores offsets of a group that count once the transaction commits.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = TxnOffsetCommit, response = TxnOffsetCommitResponse, versions = "0-5", flexible = "3+")]
+#[message(
+    key = TxnOffsetCommit,
+    response = TxnOffsetCommitResponse,
+    versions = "0-5",
+    flexible = "3+"
+)]
 pub struct TxnOffsetCommitRequest {
     /// Transactional id.
     #[kafka(versions = "0+")]

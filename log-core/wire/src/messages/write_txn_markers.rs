@@ -4,7 +4,12 @@ use crate::Message;
 
 /// Writes commit and abort markers into partitions.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(key = WriteTxnMarkers, response = WriteTxnMarkersResponse, versions = "1-2", flexible = "1+")]
+#[message(
+    key = WriteTxnMarkers,
+    response = WriteTxnMarkersResponse,
+    versions = "1-2",
+    flexible = "1+"
+)]
 pub struct WriteTxnMarkersRequest {
     /// Markers, one for each transaction.
     #[kafka(versions = "0+")]

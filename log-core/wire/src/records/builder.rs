@@ -135,7 +135,8 @@ impl BatchBuilder {
     /// it removes a batch's last record.
     ///
     /// # Errors
-    /// [`BatchError::Full`] if `offset` is below the last record's or too far above the base offset.
+    /// [`BatchError::Full`] if `offset` is below the last record's or too far above the base
+    /// offset.
     pub fn extend_to(&mut self, offset: i64) -> Result<(), BatchError> {
         let delta = self.delta_of(offset)?;
         if delta < self.last_offset_delta {

@@ -46,7 +46,8 @@ pub struct BatchHeader {
     pub attributes: i16,
     /// Distance from the base offset to the last record's offset; survives compaction.
     pub last_offset_delta: i32,
-    /// Timestamp that the records' deltas count from, in ms; the delete horizon if that flag is set.
+    /// Timestamp that the records' deltas count from, in ms; the delete horizon if that flag is
+    /// set.
     pub base_timestamp: i64,
     /// Largest timestamp of the records in ms, or the append time.
     pub max_timestamp: i64,
@@ -63,7 +64,8 @@ pub struct BatchHeader {
 impl BatchHeader {
     /// Reads the header at the start of `bytes`, which may end before the batch does.
     ///
-    /// The checksum is not looked at; see [`RecordBatch::verify_crc`](super::RecordBatch::verify_crc).
+    /// The checksum is not looked at; see
+    /// [`RecordBatch::verify_crc`](super::RecordBatch::verify_crc).
     ///
     /// # Errors
     /// [`BatchError::Truncated`] if `bytes` is shorter than a header, and the error that says so if

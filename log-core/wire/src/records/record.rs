@@ -33,7 +33,8 @@ impl Records {
         &self.header
     }
 
-    /// The records' bytes, which [`RecordRef::key_range`] and [`RecordRef::value_range`] point into.
+    /// The records' bytes, which [`RecordRef::key_range`] and [`RecordRef::value_range`] point
+    /// into.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
