@@ -39,6 +39,3 @@ pub use effect::{Effect, Response};
 pub use input::{Client, Input, Request};
 pub use load::LoadError;
 pub use subscription::subscribed_topics;
-
-#[cfg(test)]
-mod tests;

@@ -38,6 +38,3 @@ pub use coordinator::TransactionCoordinator;
 pub use effect::{Effect, Response, WriteMarkers};
 pub use input::{Input, Request};
 pub use load::LoadError;
-
-#[cfg(test)]
-mod tests;

@@ -45,7 +45,11 @@ impl TransactionCoordinator {
                 self.fail(time, out);
                 return;
             }
-            Input::Wake => self.run_timers(time, out),
+            Input::Wake => {
+                // The time that was asked for is used up, also if the next is the same.
+                self.wake_asked = None;
+                self.run_timers(time, out);
+            }
         }
         self.ask_for_wake(out);
     }

@@ -1,0 +1,22 @@
+//! Consumer groups, driven through `step` alone.
+
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod expiry;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod membership;
+#[cfg(test)]
+mod offsets;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod rebalance;
+#[cfg(test)]
+mod static_members;
+#[cfg(test)]
+mod transactional;
+#[cfg(test)]
+mod world;

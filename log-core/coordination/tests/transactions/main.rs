@@ -1,0 +1,14 @@
+//! Producer ids and transactions, driven through `step` alone.
+
+#[cfg(test)]
+mod fencing;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod timeouts;
+#[cfg(test)]
+mod world;
