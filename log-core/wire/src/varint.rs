@@ -6,12 +6,18 @@
 /// Reads an unsigned 32-bit value and moves `input` past it.
 #[inline]
 pub(crate) fn read_u32(input: &mut &[u8]) -> Option<u32> {
-    let (&first, rest) = input.split_first()?;
-    if first < 0x80 {
-        *input = rest;
-        return Some(u32::from(first));
+    // Lengths and deltas of records mostly take one or two bytes.
+    match **input {
+        [first @ 0..0x80, ref rest @ ..] => {
+            *input = rest;
+            Some(u32::from(first))
+        }
+        [first, second @ 0..0x80, ref rest @ ..] => {
+            *input = rest;
+            Some(u32::from(first & 0x7f) | u32::from(second) << 7)
+        }
+        _ => read_u32_long(input),
     }
-    read_u32_long(input)
 }
 
 fn read_u32_long(input: &mut &[u8]) -> Option<u32> {
@@ -32,12 +38,18 @@ fn read_u32_long(input: &mut &[u8]) -> Option<u32> {
 /// Reads an unsigned 64-bit value and moves `input` past it.
 #[inline]
 pub(crate) fn read_u64(input: &mut &[u8]) -> Option<u64> {
-    let (&first, rest) = input.split_first()?;
-    if first < 0x80 {
-        *input = rest;
-        return Some(u64::from(first));
+    // Lengths and deltas of records mostly take one or two bytes.
+    match **input {
+        [first @ 0..0x80, ref rest @ ..] => {
+            *input = rest;
+            Some(u64::from(first))
+        }
+        [first, second @ 0..0x80, ref rest @ ..] => {
+            *input = rest;
+            Some(u64::from(first & 0x7f) | u64::from(second) << 7)
+        }
+        _ => read_u64_long(input),
     }
-    read_u64_long(input)
 }
 
 fn read_u64_long(input: &mut &[u8]) -> Option<u64> {
@@ -114,6 +126,8 @@ pub(crate) fn put_i64(out: &mut Vec<u8>, value: i64) {
 fn put_u64(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
         out.push(value as u8);
+    } else if value < 0x4000 {
+        out.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]);
     } else {
         out.extend_from_slice(encode_u64(value).as_slice());
     }
