@@ -308,5 +308,4 @@ fn local(field: &KafkaField<'_>) -> Ident {
 }
 
 #[cfg(test)]
-#[path = "expand_tests.rs"]
 mod tests;
