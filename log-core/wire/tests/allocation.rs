@@ -34,6 +34,7 @@ fn memory_is_bounded_by_the_bytes_that_are_there() {
     produce_allocates_by_partition_not_by_record();
     lying_counts_reserve_nothing();
     dense_input_stops_at_the_budget();
+    bombs_stop_at_the_cap();
     any_input_stays_within_its_bound();
 }
 
@@ -151,9 +152,34 @@ fn dense_input_stops_at_the_budget() {
     assert!(stats.bytes_allocated < 1_024, "{stats:?}");
 }
 
+fn bombs_stop_at_the_cap() {
+    let zeros = vec![0; 16 << 20];
+    let limits = DecompressionLimits {
+        max_bytes: 1 << 20,
+        max_ratio: 100_000,
+        ratio_floor: 0,
+    };
+    for codec in [
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Zstd,
+    ] {
+        let bomb = codec.compress(&zeros, None, Vec::new()).unwrap();
+        let (result, stats) = counted(|| codec.decompress(&bomb, limits).map(drop));
+        assert_eq!(
+            result,
+            Err(BatchError::DecompressedTooLarge { limit: 1 << 20 }),
+            "{codec}"
+        );
+        // The output as it doubled on its way to the cap.
+        assert!(stats.bytes_allocated < 5 << 20, "{codec} {stats:?}");
+    }
+}
+
 /// Memory for an input of `length` bytes: the decoder's budget, twice over for vectors that grow.
 fn bound(length: usize) -> usize {
-    2 * (length * 8 + 64 * 1024)
+    2 * (length * 16 + 64 * 1024)
 }
 
 fn any_input_stays_within_its_bound() {
@@ -187,7 +213,26 @@ fn any_input_stays_within_its_bound() {
             );
         }
     }
-    // Valid messages too: the budget is generous enough for them.
+    // The budget is generous enough for what is real: 10,000 topics with names of three letters.
+    let topics = (0..10_000)
+        .map(|_| messages::metadata::MetadataRequestTopic {
+            name: Some("abc".into()),
+            ..Default::default()
+        })
+        .collect();
+    let request = messages::metadata::MetadataRequest {
+        topics: Some(topics),
+        ..Default::default()
+    };
+    for version in 0..=13 {
+        let mut out = Encoder::new();
+        request.encode(&mut out, version).unwrap();
+        let decoded = messages::metadata::MetadataRequest::decode(
+            &mut Decoder::new(out.into_bytes()),
+            version,
+        );
+        assert_eq!(decoded.as_ref(), Ok(&request));
+    }
     for seed in 0..200 {
         for version in 0..=13 {
             let bytes = generate::message::<messages::metadata::MetadataResponse>(version, seed);

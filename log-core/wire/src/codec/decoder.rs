@@ -12,9 +12,9 @@ const RESERVED_MAX: usize = 1024;
 
 /// Memory that a decoded message may take, as a multiple of its bytes.
 ///
-/// Real messages stay below: their densest structures (partitions of metadata with one replica)
-/// take about five times their bytes.
-const MEMORY_FACTOR: usize = 8;
+/// Real messages stay well below: partitions of metadata with one replica take about five times
+/// their bytes, a metadata request for topics with names of three letters nine times.
+const MEMORY_FACTOR: usize = 16;
 
 /// Memory in bytes that any message may take, however short.
 const MEMORY_FLOOR: usize = 64 * 1024;

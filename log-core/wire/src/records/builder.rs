@@ -166,6 +166,7 @@ impl BatchBuilder {
         if self.record_count == 0 && self.options.delete_horizon.is_none() {
             self.base_timestamp = timestamp;
         }
+        // Wrapping here and when reading, so that any two timestamps may share a batch.
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
         let header_count = i32::try_from(headers.len()).map_err(|_| FULL)?;
         let headers_len: usize = headers
