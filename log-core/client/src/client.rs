@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::cluster::{Cluster, Transport};
 use crate::config::ClientConfig;
+use crate::consumer::{Consumer, ConsumerConfig};
 use crate::error::ClientError;
 use crate::metadata::Metadata;
 use crate::producer::{Producer, ProducerConfig};
@@ -79,5 +80,13 @@ impl Client {
     /// [`ClientError::Config`] for a configuration that cannot work.
     pub fn producer(&self, config: ProducerConfig) -> Result<Producer, ClientError> {
         Producer::new(self.cluster.clone(), config)
+    }
+
+    /// A consumer.
+    ///
+    /// # Errors
+    /// [`ClientError::Config`] for a configuration that cannot work.
+    pub fn consumer(&self, config: ConsumerConfig) -> Result<Consumer, ClientError> {
+        Consumer::new(self.cluster.clone(), config)
     }
 }

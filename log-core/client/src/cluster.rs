@@ -6,7 +6,6 @@ use std::time::Duration;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use crate::config::ClientConfig;
 use crate::error::ClientError;
@@ -71,7 +70,7 @@ impl Cluster {
         if code != ErrorCode::None {
             return Err(ClientError::broker("asking for metadata", code));
         }
-        Ok(self.metadata.apply(response, Instant::now()))
+        Ok(self.metadata.apply(response))
     }
 
     /// The topic, asked for until it is there or `limit` has passed.

@@ -1,5 +1,7 @@
+//! Producer, consumer and admin for anything that speaks Kafka's protocol.
 //!
 //! One client, two transports: TCP, and calls into a node of the same process in which nothing is
+//! encoded. [`Client`] is the way in; it hands out [`Producer`]s, [`Consumer`]s and [`Admin`]s,
 //! which are all cheap to clone and need a tokio runtime.
 //!
 //! Names, defaults and semantics are Kafka's where Kafka has them. Where a record costs, records
@@ -15,6 +17,8 @@ mod config;
 pub mod consumer;
 mod coordinator;
 mod error;
+mod group_offsets;
+mod list_offsets;
 mod metadata;
 pub mod producer;
 mod retry;
@@ -24,8 +28,9 @@ mod transport;
 pub use client::Client;
 pub use config::{ClientConfig, ConfigError};
 pub use consumer::{
-    Assignor, AutoOffsetReset, ConsumerConfig, ConsumerGroupMetadata, ConsumerRecord, FetchedBatch,
-    FetchedBatches, IsolationLevel, MemberAssignment, MemberSubscription, Watermarks,
+    Assignor, AutoOffsetReset, Consumer, ConsumerConfig, ConsumerGroupMetadata, ConsumerRecord,
+    FetchedBatch, FetchedBatches, IsolationLevel, MemberAssignment, MemberSubscription,
+    OffsetAndTimestamp, RebalanceListener, Watermarks,
 };
 pub use error::ClientError;
 pub use metadata::{ClusterView, NodeView, PartitionView, TopicView};

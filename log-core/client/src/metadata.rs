@@ -6,7 +6,6 @@ use std::sync::Arc;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::metadata::{MetadataResponse, MetadataResponseTopic};
 use parking_lot::RwLock;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::TopicPartition;
@@ -131,7 +130,6 @@ impl ClusterView {
 #[derive(Default)]
 pub(crate) struct Metadata {
     view: RwLock<Arc<ClusterView>>,
-    refreshed: RwLock<HashMap<Arc<str>, Instant>>,
 }
 
 impl Metadata {
@@ -139,13 +137,8 @@ impl Metadata {
         self.view.read().clone()
     }
 
-    /// When the topic was last asked for.
-    pub(crate) fn refreshed_at(&self, topic: &str) -> Option<Instant> {
-        self.refreshed.read().get(topic).copied()
-    }
-
     /// Takes an answer in, and returns the topics that it says are in error.
-    pub(crate) fn apply(&self, response: MetadataResponse, now: Instant) -> Vec<TopicError> {
+    pub(crate) fn apply(&self, response: MetadataResponse) -> Vec<TopicError> {
         let mut errors = Vec::new();
         let mut view = self.view.write();
         let mut next = ClusterView {
@@ -173,7 +166,6 @@ impl Metadata {
                 continue;
             };
             let name: Arc<str> = name.into();
-            self.refreshed.write().insert(name.clone(), now);
             if error != ErrorCode::None {
                 if error == ErrorCode::UnknownTopicOrPartition {
                     next.topics.remove(&name);

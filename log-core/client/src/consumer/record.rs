@@ -171,3 +171,14 @@ pub struct Watermarks {
     /// The offset up to which every transaction has ended.
     pub last_stable_offset: i64,
 }
+
+/// An offset found by time, or one of the ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetAndTimestamp {
+    /// The offset.
+    pub offset: i64,
+    /// The record's timestamp in milliseconds since the epoch; `None` for the ends.
+    pub timestamp: Option<i64>,
+    /// The epoch of the leader that appended the record.
+    pub leader_epoch: Option<i32>,
+}

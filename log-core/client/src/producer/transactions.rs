@@ -29,7 +29,6 @@ const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a transactional call needs at hand.
 struct Call<'a> {
-    core: &'a Core,
     transactional: &'a Transactional,
     identity: Identity,
     retry: Retry,

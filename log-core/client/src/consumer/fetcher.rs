@@ -1,0 +1,434 @@
+//! The task that keeps a consumer's buffers filled: finds positions, fetches, asks for leaders.
+//!
+//! One fetch per node asks for every partition that wants data. The broker holds it back until
+//! there is some, so a partition that comes to want data meanwhile goes into another, over another
+//! connection; there are at most [`LANES`] per node.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use headwater_wire::messages::fetch::FetchResponse;
+use tokio::time::Instant;
+
+use super::assigned::{Position, Todo, TodoKind};
+use super::config::AutoOffsetReset;
+use super::core::Core;
+use super::fetch::{self, Outcome, Wanted};
+use crate::TopicPartition;
+use crate::cluster::Topics;
+use crate::error::ClientError;
+use crate::group_offsets;
+use crate::list_offsets::{EARLIEST, LATEST, Listed, list_offsets};
+use crate::metadata::ClusterView;
+use crate::transport::Channel;
+
+/// Fetches under way to one node at a time.
+const LANES: usize = 3;
+
+/// A fetch is sent once this share of the prefetch bound is free, so that fetches stay large.
+const FREE_SHARE: usize = 4;
+
+enum Event {
+    Fetched {
+        node: i32,
+        lane: usize,
+        reserved: usize,
+        view: Arc<ClusterView>,
+        wanted: Vec<Wanted>,
+        result: Result<FetchResponse, ClientError>,
+    },
+    Committed {
+        todo: Vec<Todo>,
+        result: Result<group_offsets::Offsets, ClientError>,
+    },
+    Ends {
+        todo: Vec<Todo>,
+        listed: Listed,
+    },
+    Refreshed(Result<(), ClientError>),
+}
+
+pub(crate) struct Fetcher {
+    core: Arc<Core>,
+    lanes: Arc<[Channel; LANES]>,
+    /// Lanes in use, by node.
+    busy: HashMap<i32, [bool; LANES]>,
+    /// Bytes that fetches under way may bring.
+    reserved: usize,
+    events: FuturesUnordered<BoxFuture<'static, Event>>,
+    stale: HashSet<Arc<str>>,
+    is_refreshing: bool,
+    refresh_at: Instant,
+}
+
+impl Fetcher {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        let lanes = std::array::from_fn(|_| Channel::new(core.cluster.clone()));
+        Self {
+            core,
+            lanes: Arc::new(lanes),
+            busy: HashMap::new(),
+            reserved: 0,
+            events: FuturesUnordered::new(),
+            stale: HashSet::new(),
+            is_refreshing: false,
+            refresh_at: Instant::now(),
+        }
+    }
+
+    /// Runs until it is aborted.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let next = self.start(Instant::now());
+            let timer = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(event) = self.events.next() => {
+                    self.handle(event);
+                    while let Some(Some(event)) = self.events.next().now_or_never() {
+                        self.handle(event);
+                    }
+                }
+                () = self.core.fetch.notified() => {}
+                () = timer => {}
+            }
+        }
+    }
+
+    /// Starts all that is to be done now. Returns when to look again.
+    fn start(&mut self, now: Instant) -> Option<Instant> {
+        let partition_bytes = self.core.config.max_partition_fetch_bytes;
+        let (todo, mut next) = self.core.assigned.lock().todo(now, partition_bytes);
+        let mut find_committed = Vec::new();
+        let mut find_ends = Vec::new();
+        let mut fetches: HashMap<i32, Vec<Wanted>> = HashMap::new();
+        let view = self.core.cluster.view();
+        for todo in todo {
+            match todo.kind {
+                TodoKind::FindCommitted if self.core.group.is_none() => self.reset(&todo),
+                TodoKind::FindCommitted => find_committed.push(todo),
+                TodoKind::FindEnd(AutoOffsetReset::None) => {
+                    let partition = todo.partition.clone();
+                    self.core.assigned.lock().set_busy(&todo.partition, todo.id);
+                    self.core.fail(ClientError::NoOffset { partition });
+                }
+                TodoKind::FindEnd(_) => find_ends.push(todo),
+                TodoKind::Fetch(offset) => match view.leader(&todo.partition) {
+                    Some(node) => {
+                        let wanted = Wanted {
+                            partition: todo.partition,
+                            id: todo.id,
+                            offset,
+                        };
+                        fetches.entry(node).or_default().push(wanted);
+                    }
+                    None => {
+                        self.stale.insert(todo.partition.topic.clone());
+                    }
+                },
+            }
+        }
+        self.find_committed(find_committed);
+        self.find_ends(find_ends);
+        for (node, wanted) in fetches {
+            self.fetch(node, wanted, &view);
+        }
+        if let Some(refresh_at) = self.refresh(now) {
+            next = Some(next.map_or(refresh_at, |next| next.min(refresh_at)));
+        }
+        next
+    }
+
+    /// There is no committed offset: the configuration says where to begin.
+    fn reset(&self, todo: &Todo) {
+        let to = Position::Reset(self.core.config.auto_offset_reset);
+        self.core
+            .assigned
+            .lock()
+            .found(&todo.partition, todo.id, to);
+        self.core.fetch.notify_one();
+    }
+
+    fn set_busy(&self, todo: &[Todo]) {
+        let mut assigned = self.core.assigned.lock();
+        for todo in todo {
+            assigned.set_busy(&todo.partition, todo.id);
+        }
+    }
+
+    fn find_committed(&mut self, todo: Vec<Todo>) {
+        if todo.is_empty() {
+            return;
+        }
+        self.set_busy(&todo);
+        let core = self.core.clone();
+        self.events.push(
+            async move {
+                let partitions: Vec<TopicPartition> =
+                    todo.iter().map(|todo| todo.partition.clone()).collect();
+                let result = match &core.group {
+                    Some(group) => group.committed(&core, Some(&partitions)).await,
+                    None => Ok(group_offsets::Offsets::new()),
+                };
+                Event::Committed { todo, result }
+            }
+            .boxed(),
+        );
+    }
+
+    fn find_ends(&mut self, todo: Vec<Todo>) {
+        if todo.is_empty() {
+            return;
+        }
+        self.set_busy(&todo);
+        let core = self.core.clone();
+        self.events.push(
+            async move {
+                let wanted = todo.iter().map(|todo| {
+                    let is_earliest = todo.kind == TodoKind::FindEnd(AutoOffsetReset::Earliest);
+                    (
+                        todo.partition.clone(),
+                        if is_earliest { EARLIEST } else { LATEST },
+                    )
+                });
+                let (isolation, limit) =
+                    (core.config.isolation_level, core.config.default_api_timeout);
+                let wanted = wanted.collect();
+                let listed =
+                    list_offsets(&core.cluster, &core.channel, wanted, isolation, limit).await;
+                Event::Ends { todo, listed }
+            }
+            .boxed(),
+        );
+    }
+
+    fn fetch(&mut self, node: i32, wanted: Vec<Wanted>, view: &Arc<ClusterView>) {
+        let config = &self.core.config;
+        let lanes = self.busy.entry(node).or_default();
+        let Some(lane) = lanes.iter().position(|busy| !busy) else {
+            return;
+        };
+        let held = self.core.assigned.lock().buffered_bytes() + self.reserved;
+        let free = config.prefetch_bytes.saturating_sub(held);
+        if free < config.prefetch_bytes / FREE_SHARE || free == 0 {
+            return;
+        }
+        let most = config
+            .max_partition_fetch_bytes
+            .saturating_mul(wanted.len());
+        let reserved = free.min(config.fetch_max_bytes).min(most);
+        {
+            let mut assigned = self.core.assigned.lock();
+            for wanted in &wanted {
+                assigned.set_busy(&wanted.partition, wanted.id);
+            }
+        }
+        if let Some(busy) = lanes.get_mut(lane) {
+            *busy = true;
+        }
+        self.reserved += reserved;
+        let (core, all, view) = (self.core.clone(), self.lanes.clone(), view.clone());
+        self.events.push(
+            async move {
+                let result = match all.get(lane) {
+                    Some(channel) => {
+                        fetch::call(channel, &core.config, &view, node, &wanted, reserved).await
+                    }
+                    None => Err(ClientError::UnknownNode(node)),
+                };
+                Event::Fetched {
+                    node,
+                    lane,
+                    reserved,
+                    view,
+                    wanted,
+                    result,
+                }
+            }
+            .boxed(),
+        );
+    }
+
+    /// Asks metadata of topics whose leaders are not known or have moved.
+    fn refresh(&mut self, now: Instant) -> Option<Instant> {
+        if self.is_refreshing || self.stale.is_empty() {
+            return None;
+        }
+        if self.refresh_at > now {
+            return Some(self.refresh_at);
+        }
+        self.is_refreshing = true;
+        let core = self.core.clone();
+        let topics: Vec<Arc<str>> = self.stale.drain().collect();
+        self.events.push(
+            async move {
+                let allow = core.config.allow_auto_create_topics;
+                let limit = core.config.request_timeout;
+                let topics = Topics::Named(&topics);
+                let refreshed = core
+                    .cluster
+                    .refresh(&core.channel, topics, allow, limit)
+                    .await;
+                Event::Refreshed(refreshed.map(|_| ()))
+            }
+            .boxed(),
+        );
+        None
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = Instant::now();
+        let retry_at = now + self.core.cluster.config.retry_backoff;
+        match event {
+            Event::Fetched {
+                node,
+                lane,
+                reserved,
+                view,
+                wanted,
+                result,
+            } => {
+                self.reserved -= reserved;
+                if let Some(busy) = self
+                    .busy
+                    .get_mut(&node)
+                    .and_then(|lanes| lanes.get_mut(lane))
+                {
+                    *busy = false;
+                }
+                match result {
+                    Ok(response) => {
+                        let outcomes = fetch::outcomes(&self.core.config, &view, &wanted, response);
+                        for (wanted, outcome) in wanted.iter().zip(outcomes) {
+                            self.take_in(wanted, outcome, retry_at);
+                        }
+                    }
+                    Err(error) => {
+                        for wanted in &wanted {
+                            self.elsewhere(wanted, &error, retry_at);
+                        }
+                    }
+                }
+            }
+            Event::Committed { todo, result } => self.take_committed(todo, result, retry_at),
+            Event::Ends { todo, listed } => self.take_ends(todo, listed, retry_at),
+            Event::Refreshed(result) => {
+                self.is_refreshing = false;
+                self.refresh_at = retry_at;
+                if let Err(error) = result {
+                    tracing::debug!(%error, "metadata could not be refreshed");
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, wanted: &Wanted, outcome: Outcome, retry_at: Instant) {
+        let Wanted { partition, id, .. } = wanted;
+        match outcome {
+            Outcome::Read {
+                fetched,
+                watermarks,
+            } => {
+                let mut assigned = self.core.assigned.lock();
+                let is_news = !fetched.is_empty();
+                if assigned.fetched(partition, *id, fetched, watermarks) && is_news {
+                    self.core.ready.notify_one();
+                }
+            }
+            Outcome::OutOfRange => {
+                let mut assigned = self.core.assigned.lock();
+                if assigned.has_buffered(partition) {
+                    // What is buffered is still good; the question comes up again behind it.
+                    assigned.failed(partition, *id, Some(retry_at));
+                    return;
+                }
+                tracing::info!(%partition, offset = wanted.offset, "the offset is out of range");
+                let to = Position::Reset(self.core.config.auto_offset_reset);
+                assigned.found(partition, *id, to);
+            }
+            Outcome::Elsewhere(error) => self.elsewhere(wanted, &error, retry_at),
+            Outcome::Failed(error) => {
+                self.core
+                    .assigned
+                    .lock()
+                    .failed(partition, *id, Some(retry_at));
+                self.core.fail(error);
+            }
+        }
+    }
+
+    fn elsewhere(&mut self, wanted: &Wanted, error: &ClientError, retry_at: Instant) {
+        tracing::debug!(partition = %wanted.partition, %error, "fetching again later");
+        self.stale.insert(wanted.partition.topic.clone());
+        self.core
+            .assigned
+            .lock()
+            .failed(&wanted.partition, wanted.id, Some(retry_at));
+        if !error.is_retriable() && !matches!(error, ClientError::Protocol { .. }) {
+            self.core.fail(error.clone());
+        }
+    }
+
+    fn take_committed(
+        &mut self,
+        todo: Vec<Todo>,
+        result: Result<group_offsets::Offsets, ClientError>,
+        retry_at: Instant,
+    ) {
+        match result {
+            Ok(offsets) => {
+                for todo in todo {
+                    match offsets.get(&todo.partition) {
+                        Some(committed) => {
+                            let position = Position::At(committed.offset);
+                            let mut assigned = self.core.assigned.lock();
+                            assigned.found(&todo.partition, todo.id, position);
+                        }
+                        None => self.reset(&todo),
+                    }
+                }
+            }
+            Err(error) => self.not_found(todo, &error, retry_at),
+        }
+    }
+
+    fn take_ends(&mut self, todo: Vec<Todo>, mut listed: Listed, retry_at: Instant) {
+        for todo in todo {
+            match listed.remove(&todo.partition) {
+                Some(Ok(Some(end))) => {
+                    let position = Position::At(end.offset);
+                    self.core
+                        .assigned
+                        .lock()
+                        .found(&todo.partition, todo.id, position);
+                }
+                Some(Err(error)) => self.not_found(vec![todo], &error, retry_at),
+                Some(Ok(None)) | None => {
+                    self.core
+                        .assigned
+                        .lock()
+                        .failed(&todo.partition, todo.id, Some(retry_at));
+                }
+            }
+        }
+    }
+
+    fn not_found(&self, todo: Vec<Todo>, error: &ClientError, retry_at: Instant) {
+        tracing::debug!(%error, "positions are not known yet");
+        let mut assigned = self.core.assigned.lock();
+        for todo in todo {
+            assigned.failed(&todo.partition, todo.id, Some(retry_at));
+        }
+        drop(assigned);
+        if !error.is_retriable() {
+            self.core.fail(error.clone());
+        }
+    }
+}
