@@ -16,7 +16,7 @@ pub use source::{SourceConnector, SourceOffsets, SourceProgress, SourceTask, Sou
 use crate::config::{ConfigDef, ConfigErrors, Properties};
 
 /// What source and sink connectors share.
-pub trait ConnectorConfig: Send {
+pub trait ConnectorConfig: Send + Sync {
     /// The keys this connector takes, beside those of every connector.
     fn config_def(&self) -> ConfigDef;
 
