@@ -48,7 +48,6 @@ impl<'a> Call<'a> {
         let operation = format!("{operation} of transactional id {}", transactional.id);
         let retry = Retry::new(operation, core.config().max_block, &core.cluster.config);
         Ok(Self {
-            core,
             transactional,
             identity,
             retry,
