@@ -1,6 +1,8 @@
 //! Topologies describe themselves as Kafka Streams 4.3.1 describes the same ones: the files in
 //! `describe/` are what its `Topology#describe` prints.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may fail by panicking, as tests do.
+
 use std::time::Duration;
 
 use headwater_streams::dsl::{Grouped, Joined, KTable, StreamsBuilder, TimeWindows};

@@ -1,6 +1,8 @@
 //! The shape of the flights example: two joins, two repartitions, a windowed aggregate with a grace
 //! of 400 days.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may fail by panicking, as tests do.
+
 use std::time::Duration;
 
 use headwater_streams::codec::{Json, Utf8, Windowed};

@@ -7,6 +7,7 @@
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -55,7 +56,7 @@ impl SledBackend {
     /// [`StateError::Backend`] if another process has it open, or the directory cannot be written.
     pub fn open(dir: &Path) -> Result<Self, StateError> {
         let name = dir.display().to_string();
-        match config(dir).open() {
+        match open_patiently(dir) {
             Ok(db) => Ok(Self {
                 db,
                 set_aside: None,
@@ -94,6 +95,23 @@ fn is_corrupt(error: &sled::Error) -> bool {
             std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
         ),
         _ => true,
+    }
+}
+
+/// A database that has just been dropped in this process may be locked a moment longer.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+fn open_patiently(dir: &Path) -> sled::Result<sled::Db> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match config(dir).open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("lock") && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
     }
 }
 

@@ -212,8 +212,13 @@ impl TopologyTestDriver {
     /// What operators fail with.
     pub fn commit(&self) -> Result<(), StreamsError> {
         let mut inner = self.inner.borrow_mut();
-        inner.commit()?;
-        inner.run()
+        loop {
+            inner.commit()?;
+            inner.run()?;
+            if !inner.tasks.values().any(Task::needs_commit) {
+                return Ok(());
+            }
+        }
     }
 
     /// Moves the wall clock by `ms` and tells the operators.
