@@ -1,0 +1,173 @@
+//! What a partition knows of its producers: enough to refuse gaps, answer duplicates, fence old
+//! epochs and tell open transactions (KIP-98, KIP-360).
+//!
+//! Pure: no files, no clock. The partition checks a batch, appends it and applies it; recovery
+//! applies what it finds.
+
+mod entry;
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headwater_wire::records::{BatchHeader, ControlMarker, TransactionResult};
+
+use crate::error::ProducerError;
+use crate::partition::{AbortedTransaction, AppendOrigin, ProducerSummary};
+use entry::Producer;
+
+/// What to do with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Append it.
+    Append,
+    /// It is in the log already, at these offsets.
+    Duplicate { base_offset: i64, last_offset: i64 },
+}
+
+/// Producers of one partition, by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ProducerStates {
+    producers: BTreeMap<i64, Producer>,
+    /// First offset and producer of each open transaction.
+    open: BTreeSet<(i64, i64)>,
+}
+
+impl ProducerStates {
+    /// Judges one batch. `marker` is its marker if it is a control batch.
+    ///
+    /// # Errors
+    /// [`ProducerError`] if the batch must not be appended.
+    pub(crate) fn check(
+        &self,
+        header: &BatchHeader,
+        marker: Option<ControlMarker>,
+        origin: AppendOrigin,
+    ) -> Result<Verdict, ProducerError> {
+        if !header.has_producer_id() || origin == AppendOrigin::Replication {
+            return Ok(Verdict::Append);
+        }
+        let Some(producer) = self.producers.get(&header.producer_id) else {
+            return Ok(Verdict::Append);
+        };
+        let is_client = origin == AppendOrigin::Client;
+        if is_client && let Some((base_offset, last_offset)) = producer.find_duplicate(header) {
+            return Ok(Verdict::Duplicate {
+                base_offset,
+                last_offset,
+            });
+        }
+        producer.check_epoch(header)?;
+        match marker {
+            Some(marker) => producer.check_marker(header, marker)?,
+            None => {
+                if is_client {
+                    producer.check_sequence(header)?;
+                }
+                if producer.transaction_start.is_some() && !header.is_transactional() {
+                    return Err(ProducerError::NotTransactional(header.producer_id));
+                }
+            }
+        }
+        Ok(Verdict::Append)
+    }
+
+    /// Judges batches that are appended together, each as if those before it were appended.
+    pub(crate) fn check_all<'a>(
+        &self,
+        batches: impl Iterator<Item = (&'a BatchHeader, Option<ControlMarker>)> + Clone,
+        origin: AppendOrigin,
+    ) -> Result<Verdict, ProducerError> {
+        let mut rest = batches.clone();
+        if let (Some((header, marker)), None) = (rest.next(), rest.next()) {
+            return self.check(header, marker, origin);
+        }
+        let mut scratch = Self::default();
+        for (header, marker) in batches {
+            if let Some(producer) = self.producers.get(&header.producer_id) {
+                scratch
+                    .producers
+                    .entry(header.producer_id)
+                    .or_insert_with(|| producer.clone());
+            }
+            let verdict = scratch.check(header, marker, origin)?;
+            if verdict != Verdict::Append {
+                return Ok(verdict);
+            }
+            scratch.apply(header, marker, 0);
+        }
+        Ok(Verdict::Append)
+    }
+
+    /// Notes an appended batch, offsets assigned. `wall` is the time in ms, for expiry. Returns the
+    /// transaction that it aborted.
+    pub(crate) fn apply(
+        &mut self,
+        header: &BatchHeader,
+        marker: Option<ControlMarker>,
+        wall: i64,
+    ) -> Option<AbortedTransaction> {
+        if !header.has_producer_id() {
+            return None;
+        }
+        let producer_id = header.producer_id;
+        let producer = self
+            .producers
+            .entry(producer_id)
+            .or_insert_with(|| Producer::new(header.producer_epoch));
+        producer.enter_epoch(header.producer_epoch);
+        producer.last_timestamp = wall;
+        match marker {
+            Some(marker) => {
+                producer.coordinator_epoch = marker.coordinator_epoch;
+                let first_offset = producer.transaction_start.take()?;
+                self.open.remove(&(first_offset, producer_id));
+                (marker.result == TransactionResult::Abort).then_some(AbortedTransaction {
+                    producer_id,
+                    first_offset,
+                    last_offset: header.last_offset(),
+                })
+            }
+            None => {
+                producer.note_batch(header);
+                if header.is_transactional() && producer.transaction_start.is_none() {
+                    producer.transaction_start = Some(header.base_offset);
+                    self.open.insert((header.base_offset, producer_id));
+                }
+                None
+            }
+        }
+    }
+
+    /// First offset of the earliest open transaction.
+    pub(crate) fn first_open(&self) -> Option<i64> {
+        self.open.first().map(|(offset, _)| *offset)
+    }
+
+    pub(crate) fn has_open_transaction(&self, producer_id: i64) -> bool {
+        self.producers
+            .get(&producer_id)
+            .is_some_and(|p| p.transaction_start.is_some())
+    }
+
+    /// Last offset of the producer's latest batch: compaction keeps that batch.
+    pub(crate) fn last_offset(&self, producer_id: i64) -> Option<i64> {
+        self.producers.get(&producer_id)?.last_offset()
+    }
+
+    /// Forgets producers that appended nothing since `before` (ms) and have no open transaction
+    /// (KIP-854).
+    pub(crate) fn expire(&mut self, before: i64) {
+        self.producers
+            .retain(|_, p| p.transaction_start.is_some() || p.last_timestamp >= before);
+    }
+
+    pub(crate) fn summaries(&self) -> Vec<ProducerSummary> {
+        self.producers
+            .iter()
+            .map(|(id, producer)| producer.summary(*id))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! A node's data directory: its partitions, its journal, and what runs behind them.
+
+mod background;
+mod open;
+mod recover;
+mod syncer;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use headwater_env::{DiskLock, Timestamp};
+use parking_lot::{Mutex, RwLock};
+
+pub use recover::{KnownPartition, Recovery};
+
+use crate::checkpoint::Checkpoints;
+use crate::config::LogConfig;
+use crate::core::Core;
+use crate::error::{ChangeError, OpenError, Stopped};
+use crate::id::TopicPartitionId;
+use crate::lsn::Lsn;
+use crate::partition::PartitionLog;
+use crate::raft::{Log, Register};
+use syncer::{Demand, Syncer};
+
+/// One node's data directory. Clones are the same directory.
+///
+/// The directory is locked until [`Storage::shutdown`], or until the last clone is gone, which is a
+/// crash that was announced: nothing acknowledged is lost, but the next start has more to replay.
+#[derive(Clone)]
+pub struct Storage {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    core: Arc<Core>,
+    partitions: RwLock<BTreeMap<TopicPartitionId, Arc<PartitionLog>>>,
+    syncer: Mutex<Syncer>,
+    journal_dir: PathBuf,
+    incarnation: Register,
+    /// What the checkpoint file held, until recovery takes it.
+    checkpoints: Mutex<Option<Checkpoints>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    is_closing: AtomicBool,
+    lock: Mutex<Option<Box<dyn DiskLock>>>,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage")
+            .field("data_dir", &self.core.options.data_dir)
+            .field("partitions", &self.partitions.read().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Storage {
+    /// Makes an empty log for a partition; the existing one if there is one. Costs no sync: files
+    /// are made by the first append, and by the journal's replay if a crash takes them.
+    ///
+    /// # Errors
+    /// [`Stopped`] before [`Storage::recover`] and after a stop.
+    pub fn create_partition(
+        &self,
+        id: TopicPartitionId,
+        name: &str,
+        config: LogConfig,
+    ) -> Result<Arc<PartitionLog>, Stopped> {
+        let core = &self.inner.core;
+        core.journal()?;
+        core.medium.check()?;
+        let mut partitions = self.inner.partitions.write();
+        let log = partitions
+            .entry(id)
+            .or_insert_with(|| PartitionLog::empty(core, id, name, config));
+        Ok(Arc::clone(log))
+    }
+
+    /// The log of a partition that is on this node.
+    pub fn partition(&self, id: &TopicPartitionId) -> Option<Arc<PartitionLog>> {
+        self.inner.partitions.read().get(id).cloned()
+    }
+
+    /// All logs, by topic id and partition.
+    pub fn partitions(&self) -> Vec<Arc<PartitionLog>> {
+        self.inner.partitions.read().values().cloned().collect()
+    }
+
+    /// Deletes a partition's log. The deletion is journaled and synced before the files go; this
+    /// blocks for that.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the log then takes no appends but may still be on disk.
+    pub fn delete_partition(&self, id: &TopicPartitionId) -> Result<(), ChangeError> {
+        let log = self.partition(id).ok_or(ChangeError::Unknown(*id))?;
+        log.delete()?;
+        self.inner.partitions.write().remove(id);
+        self.inner.core.checkpoints.remove(id);
+        Ok(())
+    }
+
+    /// Last sequence number that is durable.
+    pub fn durable_lsn(&self) -> Lsn {
+        self.inner
+            .core
+            .journal()
+            .map_or(Lsn::ZERO, |journal| journal.progress().durable)
+    }
+
+    /// Waits until everything up to `lsn` is durable.
+    ///
+    /// # Errors
+    /// [`Stopped`] if that will not happen any more.
+    pub async fn wait_durable(&self, lsn: Lsn) -> Result<(), Stopped> {
+        let journal = self.inner.core.journal()?;
+        if journal.progress().durable >= lsn {
+            return Ok(());
+        }
+        let mut watch = journal.watch();
+        let progress = watch
+            .wait_for(|progress| progress.durable >= lsn || progress.is_stopped)
+            .await
+            .map_err(|_| Stopped)?;
+        if progress.durable >= lsn {
+            Ok(())
+        } else {
+            Err(Stopped)
+        }
+    }
+
+    /// Applies retention to every log, forgets silent producers and removes what may go. Blocks for
+    /// syncs: for a timer's own thread.
+    ///
+    /// # Errors
+    /// The first error; the other logs are seen to nevertheless.
+    pub fn run_retention(&self, now: Timestamp) -> Result<(), ChangeError> {
+        let mut result = Ok(());
+        let logs = self.partitions();
+        for log in &logs {
+            log.expire_producers(now);
+            keep_first(&mut result, log.apply_retention(now));
+        }
+        keep_first(
+            &mut result,
+            self.inner
+                .step_syncer(Demand::All)
+                .map_err(ChangeError::from),
+        );
+        for log in &logs {
+            keep_first(&mut result, log.remove_dead_segments());
+        }
+        result
+    }
+
+    /// Writes checkpoints of all that changed. Blocks for syncs.
+    ///
+    /// # Errors
+    /// [`Stopped`] if a sync failed.
+    pub fn checkpoint(&self) -> Result<(), Stopped> {
+        self.inner.step_syncer(Demand::All)
+    }
+
+    /// Opens a log of opaque entries with its own files. Works before [`Storage::recover`], since the
+    /// metadata that tells the partitions is kept in one. Each name is opened once.
+    ///
+    /// # Errors
+    /// [`OpenError`] if its files are damaged or fail.
+    pub fn log(&self, name: &str) -> Result<Log, OpenError> {
+        let root = &self.inner.core.options.data_dir;
+        let dir = root.join("logs").join(name);
+        self.inner.core.medium.make_dir(root, &dir)?;
+        Log::open(self.inner.core.medium.clone(), &dir)
+    }
+
+    /// Opens a small durable value. Works before [`Storage::recover`]. Each name is opened once.
+    ///
+    /// # Errors
+    /// [`OpenError`] if its file is damaged or fails.
+    pub fn register(&self, name: &str) -> Result<Register, OpenError> {
+        let root = &self.inner.core.options.data_dir;
+        let dir = root.join("registers");
+        self.inner.core.medium.make_dir(root, &dir)?;
+        Register::open(self.inner.core.medium.clone(), &dir.join(name))
+    }
+
+    /// Commits what the journal gathered; false if there was nothing. For
+    /// [`Background::Stepped`](crate::Background::Stepped).
+    ///
+    /// # Errors
+    /// [`Stopped`] if the sync failed.
+    pub fn step_journal(&self) -> Result<bool, Stopped> {
+        self.inner.core.journal()?.commit()
+    }
+
+    /// Does what the syncer's thread does when it wakes. For
+    /// [`Background::Stepped`](crate::Background::Stepped).
+    ///
+    /// # Errors
+    /// [`Stopped`] if a sync failed.
+    pub fn step_syncer(&self) -> Result<(), Stopped> {
+        self.inner.step_syncer(Demand::Routine)
+    }
+
+    /// Commits and checkpoints everything, stops the threads and unlocks the directory. All later
+    /// appends are refused.
+    ///
+    /// # Errors
+    /// [`Stopped`] if it was stopped before, or a sync failed.
+    pub fn shutdown(&self) -> Result<(), Stopped> {
+        self.inner.close(true)
+    }
+}
+
+impl Inner {
+    /// Ends the background work; `is_orderly` checkpoints so that the next start replays nothing.
+    fn close(&self, is_orderly: bool) -> Result<(), Stopped> {
+        if self.is_closing.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        if let Ok(journal) = self.core.journal() {
+            journal.close();
+            self.core.wake_syncer();
+            self.join_threads();
+            if is_orderly {
+                result = self.step_syncer(Demand::All);
+            }
+        }
+        self.core.medium.shut();
+        if let Ok(journal) = self.core.journal() {
+            journal.publish_stop();
+        }
+        drop(self.lock.lock().take());
+        result
+    }
+
+    fn join_threads(&self) {
+        let me = std::thread::current().id();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if thread.thread().id() != me && thread.join().is_err() {
+                tracing::error!("a storage thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.close(false).is_err() {
+            tracing::debug!("storage was stopped before it was dropped");
+        }
+    }
+}
+
+fn keep_first(result: &mut Result<(), ChangeError>, next: Result<(), ChangeError>) {
+    if result.is_ok() {
+        *result = next;
+    }
+}

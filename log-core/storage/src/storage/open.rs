@@ -1,0 +1,126 @@
+//! Opening a data directory: lock, owner, format.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use headwater_env::{Clock, Disk};
+use parking_lot::{Mutex, RwLock};
+
+use super::syncer::Syncer;
+use super::{Inner, Storage};
+use crate::checkpoint::CheckpointFile;
+use crate::core::Core;
+use crate::encoding::{Fields, PutFields};
+use crate::error::{Corruption, FileError, OpenError};
+use crate::medium::Medium;
+use crate::options::{JournalOptions, StorageOptions};
+use crate::raft::Register;
+use crate::sealed::Magic;
+
+const NODE_MAGIC: Magic = *b"HWNODE\0\0";
+const BLOCK: u64 = 4096;
+
+impl Storage {
+    /// Opens a data directory, making it if it does not exist. Only logs of opaque entries and
+    /// registers can be used until [`Storage::recover`].
+    ///
+    /// # Errors
+    /// [`OpenError`] if it is in use, belongs to another node, or is damaged.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        options: StorageOptions,
+    ) -> Result<Self, OpenError> {
+        check_options(&options.journal)?;
+        let root = options.data_dir.clone();
+        disk.create_dir_all(&root)
+            .map_err(FileError::new("create", &root))?;
+        let lock = disk
+            .lock(&root.join("lock"))
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::WouldBlock => OpenError::Locked(root.clone()),
+                _ => OpenError::File(FileError::new("lock", &root)(error)),
+            })?;
+        let medium = Medium::new(disk, Arc::clone(&options.fail_stop));
+        check_owner(&medium, &root, &options)?;
+        let journal_dir = root.join("journal");
+        let partitions_dir = root.join("partitions");
+        medium.make_dir(&root, &journal_dir)?;
+        medium.make_dir(&root, &partitions_dir)?;
+        let incarnation = Register::open(medium.clone(), &journal_dir.join("incarnation"))?;
+        let (file, checkpoints) = CheckpointFile::open(medium.clone(), &root.join("checkpoints"))?;
+        let core = Arc::new(Core::new(medium, clock, options, partitions_dir, file));
+        Ok(Self {
+            inner: Arc::new(Inner {
+                core,
+                partitions: RwLock::default(),
+                syncer: Mutex::new(Syncer::default()),
+                journal_dir,
+                incarnation,
+                checkpoints: Mutex::new(Some(checkpoints)),
+                threads: Mutex::default(),
+                is_closing: AtomicBool::new(false),
+                lock: Mutex::new(Some(lock)),
+            }),
+        })
+    }
+}
+
+fn check_options(journal: &JournalOptions) -> Result<(), OpenError> {
+    let is_sound = |bytes: u64| bytes >= 4 * BLOCK && bytes % BLOCK == 0 && bytes <= 1 << 30;
+    if !is_sound(journal.file_bytes) || !is_sound(journal.first_file_bytes) {
+        return Err(OpenError::Options(
+            "a journal file must be a multiple of 4 KiB, at least 16 KiB and at most 1 GiB",
+        ));
+    }
+    if journal.files_max < 2 {
+        return Err(OpenError::Options("the journal needs two files"));
+    }
+    if journal.group_bytes == 0 {
+        return Err(OpenError::Options("a journal group needs room"));
+    }
+    Ok(())
+}
+
+/// Notes whose directory it is, or checks that it is ours.
+fn check_owner(medium: &Medium, root: &Path, options: &StorageOptions) -> Result<(), OpenError> {
+    let path = root.join("node");
+    let register = Register::open_as(medium.clone(), &path, NODE_MAGIC)?;
+    let Some(bytes) = register.load() else {
+        let mut bytes = Vec::new();
+        bytes.put_i32(options.node_id);
+        bytes.put_bytes(options.cluster_id.as_bytes());
+        register.store(&bytes)?;
+        if let Some(parent) = root.parent() {
+            medium.sync_dir(parent)?;
+        }
+        return Ok(());
+    };
+    let mut fields = Fields::new(&bytes);
+    let (Some(node_id), Some(cluster_id)) = (fields.i32(), fields.bytes()) else {
+        return Err(OpenError::Corrupt(Corruption {
+            path,
+            position: 0,
+            reason: "it names no node".to_owned(),
+        }));
+    };
+    let wrong = |what, found: String, expected: String| OpenError::WrongOwner {
+        path: root.to_owned(),
+        what,
+        found,
+        expected,
+    };
+    if cluster_id != options.cluster_id.as_bytes() {
+        let found = String::from_utf8_lossy(cluster_id).into_owned();
+        return Err(wrong("cluster", found, options.cluster_id.clone()));
+    }
+    if node_id != options.node_id {
+        return Err(wrong(
+            "node",
+            node_id.to_string(),
+            options.node_id.to_string(),
+        ));
+    }
+    Ok(())
+}
