@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use crate::admin::Admin;
 use crate::cluster::{Cluster, Transport};
 use crate::config::ClientConfig;
 use crate::consumer::{Consumer, ConsumerConfig};
@@ -88,5 +89,10 @@ impl Client {
     /// [`ClientError::Config`] for a configuration that cannot work.
     pub fn consumer(&self, config: ConsumerConfig) -> Result<Consumer, ClientError> {
         Consumer::new(self.cluster.clone(), config)
+    }
+
+    /// An admin.
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.cluster.clone(), self.channel.clone())
     }
 }

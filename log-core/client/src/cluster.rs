@@ -47,6 +47,7 @@ impl Cluster {
         allow_auto_topic_creation: bool,
         limit: Duration,
     ) -> Result<Vec<TopicError>, ClientError> {
+        let is_complete = matches!(topics, Topics::All);
         let names = match topics {
             Topics::All => None,
             Topics::Named(names) => Some(
@@ -70,7 +71,20 @@ impl Cluster {
         if code != ErrorCode::None {
             return Err(ClientError::broker("asking for metadata", code));
         }
-        Ok(self.metadata.apply(response))
+        Ok(self.metadata.apply(response, is_complete))
+    }
+
+    /// Every topic of the cluster, by name. The cache then has these and no others.
+    pub(crate) async fn list_topics(
+        &self,
+        channel: &Channel,
+        limit: Duration,
+    ) -> Result<Vec<Arc<TopicView>>, ClientError> {
+        self.refresh(channel, Topics::All, false, limit).await?;
+        let view = self.view();
+        let mut topics: Vec<Arc<TopicView>> = view.topics.values().cloned().collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
     }
 
     /// The topic, asked for until it is there or `limit` has passed.

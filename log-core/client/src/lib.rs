@@ -11,6 +11,7 @@
 //! The crate knows no broker. It trusts no length and no count that a peer sends, every queue in
 //! it is bounded, and every call has a deadline.
 
+pub mod admin;
 mod client;
 mod cluster;
 mod config;
@@ -25,6 +26,7 @@ mod retry;
 mod topic_partition;
 mod transport;
 
+pub use admin::Admin;
 pub use client::Client;
 pub use config::{ClientConfig, ConfigError};
 pub use consumer::{

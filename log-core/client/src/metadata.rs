@@ -137,15 +137,20 @@ impl Metadata {
         self.view.read().clone()
     }
 
-    /// Takes an answer in, and returns the topics that it says are in error.
-    pub(crate) fn apply(&self, response: MetadataResponse) -> Vec<TopicError> {
+    /// Takes an answer in, and returns the topics that it says are in error. A complete answer
+    /// names all topics there are.
+    pub(crate) fn apply(&self, response: MetadataResponse, is_complete: bool) -> Vec<TopicError> {
         let mut errors = Vec::new();
         let mut view = self.view.write();
         let mut next = ClusterView {
             cluster_id: response.cluster_id,
             controller: Some(response.controller_id).filter(|id| *id >= 0),
             nodes: BTreeMap::new(),
-            topics: view.topics.clone(),
+            topics: if is_complete {
+                HashMap::new()
+            } else {
+                view.topics.clone()
+            },
         };
         for broker in response.brokers {
             let node = NodeView {
@@ -180,6 +185,16 @@ impl Metadata {
         errors
     }
 
+    /// Drops a topic that is no more.
+    pub(crate) fn forget_topic(&self, name: &str) {
+        let mut view = self.view.write();
+        if view.topics.contains_key(name) {
+            let mut next = ClusterView::clone(&view);
+            next.topics.remove(name);
+            *view = Arc::new(next);
+        }
+    }
+
     /// Notes where a node is that metadata has not named yet, such as a coordinator.
     pub(crate) fn add_node(&self, node: NodeView) {
         let mut view = self.view.write();
@@ -205,10 +220,10 @@ fn keep_newer(mut topic: TopicView, known: Option<&Arc<TopicView>>) -> TopicView
         return topic;
     };
     for partition in &mut topic.partitions {
-        if let Some(before) = known.partition(partition.partition) {
-            if before.leader_epoch > partition.leader_epoch {
-                partition.clone_from(before);
-            }
+        if let Some(before) = known.partition(partition.partition)
+            && before.leader_epoch > partition.leader_epoch
+        {
+            partition.clone_from(before);
         }
     }
     topic

@@ -343,10 +343,11 @@ impl Consumer {
             .is_some_and(|group| group.state.lock().is_lost);
         let is_subscribed = *self.inner.mode.lock() == Mode::Subscribed;
         if !owned.is_empty() {
-            if !is_lost && self.commits_automatically() {
-                if let Err(error) = self.commit().await {
-                    tracing::warn!(%error, "offsets could not be committed before a rebalance");
-                }
+            if !is_lost
+                && self.commits_automatically()
+                && let Err(error) = self.commit().await
+            {
+                tracing::warn!(%error, "offsets could not be committed before a rebalance");
             }
             let listener = self.inner.listener.lock().clone();
             if let Some(listener) = listener.filter(|_| is_subscribed) {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::fetch::{
     AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
@@ -197,7 +196,7 @@ fn read(
     wanted: &Wanted,
     data: &PartitionData,
 ) -> Result<Vec<Fetched>, (i64, BatchError)> {
-    let mut bytes = data.records.clone().unwrap_or_else(Bytes::new);
+    let mut bytes = data.records.clone().unwrap_or_default();
     let aborted: &[AbortedTransaction] = data.aborted_transactions.as_deref().unwrap_or_default();
     let mut filter = match config.isolation_level {
         IsolationLevel::ReadCommitted => AbortedFilter::new(aborted),

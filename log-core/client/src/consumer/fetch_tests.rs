@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use headwater_wire::messages::fetch::FetchableTopicResponse;
 use headwater_wire::records::{BatchBuilder, BatchOptions};
 

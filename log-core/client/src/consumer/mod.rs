@@ -22,7 +22,7 @@ mod group;
 mod group_metadata;
 mod join;
 mod listener;
-mod protocol;
+pub(crate) mod protocol;
 mod record;
 
 pub use assignor::{Assignor, MemberAssignment, MemberSubscription};

@@ -73,13 +73,16 @@ impl QueueState {
     }
 }
 
+/// A topic's queues, by partition.
+type Queues = Vec<Option<Arc<PartitionQueue>>>;
+
 /// All queues of a producer, and what they share.
 pub(crate) struct Accumulator {
     pub(crate) config: ProducerConfig,
     pub(crate) memory: Memory,
     /// Wakes the sender.
     pub(crate) wake: Notify,
-    topics: RwLock<HashMap<Arc<str>, Vec<Option<Arc<PartitionQueue>>>>>,
+    topics: RwLock<HashMap<Arc<str>, Queues>>,
     /// Queues that have something again, for the sender to take.
     listed: Mutex<Vec<Arc<PartitionQueue>>>,
     /// Batches not yet settled, for flushes to wait for.
@@ -183,11 +186,12 @@ impl Accumulator {
             let reserved = batch.reserved;
             if let Some(builder) = batch.builder() {
                 let size = builder.size_in_bytes() + most;
-                if size <= self.config.batch_size && size <= reserved {
-                    if let Ok(index) = builder.append(timestamp, key, value, headers) {
-                        batch.records = index + 1;
-                        return Ok(index);
-                    }
+                if size <= self.config.batch_size
+                    && size <= reserved
+                    && let Ok(index) = builder.append(timestamp, key, value, headers)
+                {
+                    batch.records = index + 1;
+                    return Ok(index);
                 }
             }
         }

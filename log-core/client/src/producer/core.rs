@@ -183,7 +183,6 @@ impl Core {
             transaction_timeout_ms: timeout_ms,
             producer_id: if version >= 3 { current.id } else { -1 },
             producer_epoch: if version >= 3 { current.epoch } else { -1 },
-            ..InitProducerIdRequest::default()
         };
         let operation = match &id {
             Some(id) => format!("initialising transactional id {id}"),

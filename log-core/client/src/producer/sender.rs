@@ -188,10 +188,10 @@ impl Sender {
                     continue;
                 }
             }
-            if let Some(transactional) = &self.core.transactional {
-                if !transactional.state.lock().may_send(&queue.partition) {
-                    continue;
-                }
+            if let Some(transactional) = &self.core.transactional
+                && !transactional.state.lock().may_send(&queue.partition)
+            {
+                continue;
             }
             if let Some(to_send) = self.take(&queue, &mut state) {
                 *bytes += size;
@@ -478,10 +478,9 @@ impl Sender {
                 .open
                 .as_ref()
                 .is_some_and(|b| b.created + limit <= now)
+            && let Some(batch) = state.open.take()
         {
-            if let Some(batch) = state.open.take() {
-                self.give_up(queue, state, batch, self.expired(queue, None));
-            }
+            self.give_up(queue, state, batch, self.expired(queue, None));
         }
     }
 

@@ -91,10 +91,11 @@ fn keep_owned(
     claims.sort_by_key(|(_, member)| std::cmp::Reverse(member.generation_id.unwrap_or(-1)));
     for (id, member) in claims {
         for partition in &member.owned_partitions {
-            if wants(member, partition) && unowned.remove(partition) {
-                if let Some(share) = shares.get_mut(id) {
-                    share.push(partition.clone());
-                }
+            if wants(member, partition)
+                && unowned.remove(partition)
+                && let Some(share) = shares.get_mut(id)
+            {
+                share.push(partition.clone());
             }
         }
     }

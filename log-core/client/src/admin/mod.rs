@@ -1,0 +1,80 @@
+//! Looking after topics, groups, offsets and configurations.
+
+mod cluster;
+mod configs;
+mod groups;
+mod offsets;
+mod topics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headwater_wire::{Request, RequestKind, ResponseKind};
+
+pub use cluster::ClusterDescription;
+pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
+pub use groups::{GroupDescription, GroupListing, GroupMember};
+pub use offsets::OffsetSpec;
+pub use topics::NewTopic;
+
+use crate::cluster::Cluster;
+use crate::error::ClientError;
+use crate::retry::Retry;
+use crate::transport::{Channel, Target};
+
+/// Administers a cluster. Cheap to clone.
+///
+/// Calls take at most `default.api.timeout.ms`, retries of what passes included. Where a call takes
+/// several things, each has its own result, and the call itself fails only if nothing could be
+/// asked.
+#[derive(Clone)]
+pub struct Admin {
+    cluster: Arc<Cluster>,
+    channel: Arc<Channel>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    pub(crate) fn new(cluster: Arc<Cluster>, channel: Arc<Channel>) -> Self {
+        Self { cluster, channel }
+    }
+
+    fn limit(&self) -> Duration {
+        self.cluster.config.default_api_timeout
+    }
+
+    fn retry(&self, operation: impl Into<String>) -> Retry {
+        Retry::new(operation, self.limit(), &self.cluster.config)
+    }
+
+    /// Asks `target`, again after failures of the transport that may pass.
+    async fn ask<R>(
+        &self,
+        target: Target,
+        retry: &mut Retry,
+        max_version: i16,
+        build: impl Fn(i16) -> R,
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Into<RequestKind>,
+        R::Response: TryFrom<ResponseKind>,
+    {
+        loop {
+            let limit = retry.remaining().min(self.cluster.config.request_timeout);
+            match self.channel.call(target, limit, max_version, &build).await {
+                Ok(response) => return Ok(response),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+}
+
+/// Milliseconds for a field of 32 bits.
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
