@@ -5,12 +5,22 @@
 //! - [`config`]: what a connector can be set to, checked key by key.
 //! - [`Plugins`]: the connectors and converters there are.
 //! - [`connectors`]: those that come with the crate.
+//! - [`Worker`]: runs connectors, keeping what it knows of them in the log.
+//! - [`rest`]: the worker's interface for Kafka Connect's tools.
 
 pub mod config;
 pub mod connectors;
 pub mod converter;
 pub mod data;
 mod plugins;
+pub mod rest;
 pub mod spi;
+mod store;
+mod worker;
 
 pub use plugins::{ConnectorType, PluginError, Plugins};
+pub use worker::{
+    ConnectorInfo, ConnectorOffset, ConnectorOffsets, ConnectorState, ConnectorStatus,
+    ConverterSettings, InitialState, PluginInfo, State, TaskId, TaskInfo, TaskProgress, TaskState,
+    Worker, WorkerConfig, WorkerError,
+};

@@ -143,7 +143,7 @@ pub fn sink_config_def() -> ConfigDef {
 }
 
 /// The keys of one group of `topic.creation`, named without the prefix.
-pub(crate) fn topic_rules_def() -> ConfigDef {
+fn topic_rules_def() -> ConfigDef {
     ConfigDef::new([
         ConfigKey::int("partitions", Some(-1)).doc("Partitions; -1 is the broker's default."),
         ConfigKey::int("replication.factor", Some(-1)).doc("Replicas; -1 is the broker's default."),

@@ -7,11 +7,11 @@ mod info;
 mod key;
 mod parsed;
 
+pub(crate) use connector::settings_under;
 pub use connector::{
     ConnectorSettings, ErrorSettings, SinkSettings, SourceSettings, TopicSpec, TransactionBoundary,
     connector_config_def, sink_config_def, source_config_def,
 };
-pub(crate) use connector::{settings_under, topic_rules_def};
 pub use def::ConfigDef;
 pub use errors::{ConfigErrors, FieldError};
 pub use info::{ConfigInfos, ConfigKeyInfo, ConfigPairInfo, ConfigValueInfo};

@@ -372,7 +372,7 @@ enum Next {
 }
 
 enum Splitter {
-    Csv(CsvSplitter),
+    Csv(Box<CsvSplitter>),
     Lines,
 }
 
@@ -390,7 +390,7 @@ impl Rows {
     fn open(path: &Path, config: &FileSourceConfig) -> Result<Self, ReadError> {
         let input = Input::open(path).map_err(|error| io_error(path, error))?;
         let splitter = match config.format {
-            Format::Csv => Splitter::Csv(CsvSplitter::new(config.delimiter)),
+            Format::Csv => Splitter::Csv(Box::new(CsvSplitter::new(config.delimiter))),
             Format::Json | Format::Text => Splitter::Lines,
         };
         Ok(Self {

@@ -201,13 +201,11 @@ impl FileSourceConfig {
         }
         let types = types(&config, &mut errors);
         let timestamp = timestamp_rule(&config, &mut errors);
-        if tail {
-            if let Some(name) = files.names().find(|name| name.ends_with(".gz")) {
-                errors.push(
-                    "tail",
-                    format!("{name} is compressed, so it cannot be followed; set tail=false"),
-                );
-            }
+        if tail && let Some(name) = files.names().find(|name| name.ends_with(".gz")) {
+            errors.push(
+                "tail",
+                format!("{name} is compressed, so it cannot be followed; set tail=false"),
+            );
         }
         errors.into_result()?;
         let delimiter = match config.string("csv.delimiter") {

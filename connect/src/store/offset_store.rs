@@ -1,0 +1,205 @@
+//! How far sources have been read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use headwater_client::{Client, ClientError, IsolationLevel, ProducerRecord};
+use parking_lot::RwLock;
+use serde_json::Value as Json;
+use tokio::sync::Mutex;
+
+use super::topic_reader::TopicReader;
+use crate::data::{SourceOffset, SourcePartition};
+use crate::spi::{ConnectError, SourceOffsets};
+
+/// A source partition with its keys in order, which is what makes two of them equal.
+type Canonical = String;
+
+struct Entry {
+    /// The key as it stands in the topic. It is written the same way again, or compaction would
+    /// keep both.
+    key: Bytes,
+    partition: SourcePartition,
+    offset: SourceOffset,
+}
+
+type Offsets = HashMap<String, BTreeMap<Canonical, Entry>>;
+
+/// Reads the offsets topic, read_committed, and makes the records that go into it.
+#[derive(Clone)]
+pub(crate) struct OffsetStore {
+    topic: Arc<str>,
+    reader: Arc<Mutex<TopicReader>>,
+    offsets: Arc<RwLock<Offsets>>,
+}
+
+impl OffsetStore {
+    pub(crate) async fn open(client: &Client, topic: &str) -> Result<Self, ClientError> {
+        let reader = TopicReader::open(client, topic, IsolationLevel::ReadCommitted).await?;
+        let reader = Arc::new(Mutex::new(reader));
+        Ok(Self {
+            topic: topic.into(),
+            reader,
+            offsets: Arc::default(),
+        })
+    }
+
+    /// Takes in all that has been committed up to now.
+    pub(crate) async fn refresh(&self) -> Result<(), ClientError> {
+        let mut records = Vec::new();
+        self.reader
+            .lock()
+            .await
+            .read_to_end(|record| records.push(record))
+            .await?;
+        let mut offsets = self.offsets.write();
+        for record in records {
+            let key = record.key.unwrap_or_default();
+            if !apply(&mut offsets, &key, record.value.as_deref()) {
+                let key = key.escape_ascii().to_string();
+                tracing::warn!(key, "a record of the offsets topic is not understood");
+            }
+        }
+        Ok(())
+    }
+
+    /// The offsets of one connector, as of the last refresh.
+    pub(crate) fn of_connector(&self, connector: &str) -> Vec<(SourcePartition, SourceOffset)> {
+        let offsets = self.offsets.read();
+        let entries = offsets
+            .get(connector)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        entries
+            .map(|entry| (entry.partition.clone(), entry.offset.clone()))
+            .collect()
+    }
+
+    /// The record that keeps an offset.
+    pub(crate) fn record(
+        &self,
+        connector: &str,
+        partition: &SourcePartition,
+        offset: &SourceOffset,
+    ) -> ProducerRecord {
+        let known = self.offsets.read().get(connector).and_then(|entries| {
+            entries
+                .get(&canonical(partition))
+                .map(|entry| entry.key.clone())
+        });
+        let key = known.unwrap_or_else(|| key_of(connector, partition));
+        let value = Json::Object(offset.clone()).to_string();
+        ProducerRecord {
+            topic: self.topic.clone(),
+            key: Some(key),
+            value: Some(value.into()),
+            ..ProducerRecord::default()
+        }
+    }
+
+    /// Where one connector's sources were read up to.
+    pub(crate) fn reader_for(&self, connector: &str) -> Arc<dyn SourceOffsets> {
+        Arc::new(ConnectorOffsets {
+            store: self.clone(),
+            connector: connector.to_owned(),
+        })
+    }
+}
+
+struct ConnectorOffsets {
+    store: OffsetStore,
+    connector: String,
+}
+
+#[async_trait]
+impl SourceOffsets for ConnectorOffsets {
+    async fn offset(
+        &self,
+        partition: &SourcePartition,
+    ) -> Result<Option<SourceOffset>, ConnectError> {
+        let offsets = self.store.offsets.read();
+        let entry = offsets
+            .get(&self.connector)
+            .and_then(|all| all.get(&canonical(partition)));
+        Ok(entry.map(|entry| entry.offset.clone()))
+    }
+}
+
+fn key_of(connector: &str, partition: &SourcePartition) -> Bytes {
+    Json::from(vec![Json::from(connector), Json::Object(partition.clone())])
+        .to_string()
+        .into()
+}
+
+fn canonical(partition: &SourcePartition) -> Canonical {
+    let sorted: BTreeMap<&String, &Json> = partition.iter().collect();
+    let parts = sorted
+        .into_iter()
+        .map(|(key, value)| format!("{}:{value}", Json::from(key.as_str())));
+    parts.collect::<Vec<_>>().join(",")
+}
+
+fn apply(offsets: &mut Offsets, key: &[u8], value: Option<&[u8]>) -> bool {
+    let Ok(Json::Array(parts)) = serde_json::from_slice::<Json>(key) else {
+        return false;
+    };
+    let [Json::String(connector), Json::Object(partition)] = parts.as_slice() else {
+        return false;
+    };
+    let entries = offsets.entry(connector.clone()).or_default();
+    let offset = match value.map(serde_json::from_slice::<Json>) {
+        None | Some(Ok(Json::Null)) => {
+            entries.remove(&canonical(partition));
+            return true;
+        }
+        Some(Ok(Json::Object(offset))) => offset,
+        Some(_) => return false,
+    };
+    let partition = partition.clone();
+    let key = Bytes::copy_from_slice(key);
+    entries.insert(
+        canonical(&partition),
+        Entry {
+            key,
+            partition,
+            offset,
+        },
+    );
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(text: &str) -> SourcePartition {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn keys_are_kafkas_and_an_offset_is_found_whatever_the_order_of_its_partition() {
+        let partition = object(r#"{"filename":"a.csv"}"#);
+        assert_eq!(key_of("c", &partition), r#"["c",{"filename":"a.csv"}]"#);
+        let mut offsets = Offsets::default();
+        assert!(apply(
+            &mut offsets,
+            br#"["c",{"x":1,"a":"b"}]"#,
+            Some(br#"{"position":7}"#)
+        ));
+        let found = &offsets["c"][&canonical(&object(r#"{"a":"b","x":1}"#))];
+        assert_eq!(found.key, r#"["c",{"x":1,"a":"b"}]"#);
+        assert_eq!(found.offset, object(r#"{"position":7}"#));
+        assert!(apply(&mut offsets, br#"["c",{"x":1,"a":"b"}]"#, None));
+        assert!(offsets["c"].is_empty());
+    }
+
+    #[test]
+    fn nonsense_is_not_understood() {
+        let mut offsets = Offsets::default();
+        assert!(!apply(&mut offsets, b"c", Some(b"{}")));
+        assert!(!apply(&mut offsets, b"[1,{}]", Some(b"{}")));
+        assert!(!apply(&mut offsets, br#"["c",{}]"#, Some(b"7")));
+    }
+}
