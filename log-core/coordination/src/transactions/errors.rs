@@ -59,6 +59,14 @@ pub(super) fn waiting(parked: &Parked, code: ErrorCode) -> Response {
     }
 }
 
+impl Request {
+    /// The answer to this request if it cannot be given to its coordinator, because of `code`.
+    #[must_use]
+    pub fn refused(self, version: i16, code: ErrorCode) -> Response {
+        refusal(self, version, code)
+    }
+}
+
 /// The answer to a request that is not even looked at.
 pub(super) fn refusal(request: Request, version: i16, code: ErrorCode) -> Response {
     match request {

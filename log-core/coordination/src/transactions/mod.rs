@@ -32,6 +32,7 @@ mod parked;
 mod records;
 mod step;
 mod transaction;
+mod verify;
 
 pub use config::TransactionConfig;
 pub use coordinator::TransactionCoordinator;

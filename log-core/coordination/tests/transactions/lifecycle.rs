@@ -278,3 +278,34 @@ fn adding_nothing_begins_nothing() {
     world.send(3, adding(ID, producer, &[]));
     assert_eq!(world.end(producer, true), ErrorCode::InvalidTxnState);
 }
+
+#[test]
+fn a_batch_belongs_to_a_transaction_only_while_it_goes_on() {
+    let mut world = World::new();
+    let producer = world.init();
+    let verify = |world: &World, producer: ProducerIdentity, partition: i32| {
+        world.machine.verify(ID, producer, TOPIC, partition)
+    };
+    assert_eq!(verify(&world, producer, 0), Err(ErrorCode::InvalidTxnState));
+    world.add(producer, &[0]);
+    assert_eq!(verify(&world, producer, 0), Ok(()));
+    assert_eq!(verify(&world, producer, 1), Err(ErrorCode::InvalidTxnState));
+    let fenced = ProducerIdentity {
+        epoch: 9,
+        ..producer
+    };
+    assert_eq!(verify(&world, fenced, 0), Err(ErrorCode::ProducerFenced));
+    let other = ProducerIdentity { id: 9, ..producer };
+    assert_eq!(
+        verify(&world, other, 0),
+        Err(ErrorCode::InvalidProducerIdMapping)
+    );
+    world.writes_markers = false;
+    world.end(producer, true);
+    assert_eq!(
+        verify(&world, producer, 0),
+        Err(ErrorCode::ConcurrentTransactions)
+    );
+    world.write_markers();
+    assert_eq!(verify(&world, producer, 0), Err(ErrorCode::InvalidTxnState));
+}
