@@ -1,0 +1,99 @@
+//! The topics that an application makes for itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use headwater_client::Admin;
+use headwater_client::admin::NewTopic;
+use headwater_wire::ErrorCode;
+use uuid::Uuid;
+
+use crate::StreamsError;
+use crate::engine::{InternalTopic, NodeKind, Plan, Topology};
+
+use super::StreamsConfig;
+
+/// Partition counts of the topics outside that the topology reads.
+pub(super) async fn source_sizes(
+    admin: &Admin,
+    topology: &Topology,
+    application_id: &str,
+) -> Result<HashMap<String, i32>, StreamsError> {
+    let mut names: Vec<String> = Vec::new();
+    for node in topology.nodes() {
+        if let NodeKind::Source(source) = &node.kind {
+            names.extend(
+                source
+                    .topics
+                    .iter()
+                    .map(|topic| topic.resolve(application_id)),
+            );
+        }
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let found = admin.describe_topics(&names).await?;
+    let mut sizes = HashMap::new();
+    for (name, topic) in found {
+        match topic {
+            Ok(view) => {
+                sizes.insert(name, view.partition_count());
+            }
+            Err(error) if error.code() == Some(ErrorCode::UnknownTopicOrPartition) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(sizes)
+}
+
+/// Creates what is missing and checks what is there. Returns the ids of the changelogs.
+pub(super) async fn ensure(
+    admin: &Admin,
+    plan: &Plan,
+    config: &StreamsConfig,
+) -> Result<HashMap<String, Uuid>, StreamsError> {
+    let wanted: BTreeMap<&str, &InternalTopic> = plan
+        .repartition_topics
+        .iter()
+        .chain(&plan.changelog_topics)
+        .map(|topic| (topic.name.as_str(), topic))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let new_topics = wanted.values().map(|topic| {
+        let mut new = NewTopic::new(topic.name.clone(), topic.partitions);
+        let mut configs = topic.config.clone();
+        configs.extend(config.topic_config.clone());
+        new.configs = configs.into_iter().collect();
+        new.replication_factor = config.replication_factor;
+        new
+    });
+    for (_, created) in admin.create_topics(new_topics.collect()).await? {
+        match created {
+            Ok(_) => {}
+            // Another instance was faster, or this is not the first start.
+            Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let names: Vec<&str> = wanted.keys().copied().collect();
+    let mut ids = HashMap::new();
+    for (name, topic) in admin.describe_topics(&names).await? {
+        let topic = topic?;
+        let Some(wanted) = wanted.get(name.as_str()) else {
+            continue;
+        };
+        if topic.partition_count() != wanted.partitions {
+            return Err(StreamsError::InternalTopic {
+                reason: format!(
+                    "has {} partitions, but the topology needs {}; it belongs to another topology \
+                     or its sources have grown: reset the application or give it another id",
+                    topic.partition_count(),
+                    wanted.partitions
+                ),
+                topic: name,
+            });
+        }
+        ids.insert(name, topic.id);
+    }
+    Ok(ids)
+}
