@@ -175,7 +175,11 @@ impl Assignor for TaskAssignor {
             let thread = instance(share).and_then(|id| id.rsplit('-').next().map(str::to_owned));
             (thread, share.process.clone(), share.member.clone())
         });
-        deal(self.tasks.keys().copied(), &mut shares);
+        // By partition first: a member that keeps or gets some gets some of every sub-topology, so
+        // that state and load are spread.
+        let mut order: Vec<TaskId> = self.tasks.keys().copied().collect();
+        order.sort_by_key(|task| (task.partition, task.subtopology));
+        deal(order.into_iter(), &mut shares);
         let assigned = shares.into_iter().map(|share| {
             let reads = share
                 .tasks

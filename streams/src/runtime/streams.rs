@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use headwater_client::Client;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 
 use crate::StreamsError;
 use crate::codec::Codec;
@@ -93,10 +92,16 @@ impl RunningStreams {
             self.shared.config.application_id,
             index + 1
         );
-        let (shared, runtime) = (self.shared.clone(), Handle::current());
+        let shared = self.shared.clone();
         let lost = name.clone();
-        let spawned = std::thread::Builder::new().name(name).spawn(move || {
-            runtime.block_on(thread::run(shared, index, assignor));
+        // Its own runtime, so that the thread outlives that of the caller in good order.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let spawned = runtime.and_then(|runtime| {
+            std::thread::Builder::new().name(name).spawn(move || {
+                runtime.block_on(thread::run(shared, index, assignor));
+            })
         });
         match spawned {
             Ok(thread) => {
