@@ -13,6 +13,9 @@ impl Lsn {
     /// Before the first frame: always durable. What bypasses the journal has this number.
     pub const ZERO: Self = Self(0);
 
+    /// Behind all frames.
+    pub(crate) const MAX: Self = Self(u64::MAX);
+
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
     }

@@ -57,7 +57,7 @@ impl PartitionLog {
             return Ok(());
         }
         let cut = self.find_cut(end)?;
-        (writer.producers, writer.epochs) = self.state_at(end)?;
+        (writer.producers, writer.epochs) = self.state_at(&cut)?;
         writer.generation += 1;
         writer.end = end;
         let place = (cut.segment.base_offset(), cut.position);

@@ -75,7 +75,7 @@ impl PartitionLog {
             });
         }
         let cut = self.find_cut(offset)?;
-        let (producers, epochs) = self.state_at(cut.end)?;
+        let (producers, epochs) = self.state_at(&cut)?;
         writer.generation += 1;
         writer.producers = producers;
         writer.epochs = epochs;
@@ -113,6 +113,8 @@ impl PartitionLog {
         Ok(cut.end)
     }
 
+    /// Where the log is to be cut. Looks at nothing behind the cut: in recovery that may be damaged
+    /// by what was written after it.
     pub(super) fn find_cut(&self, offset: i64) -> Result<Cut, ChangeError> {
         let found = self.view.read().find(offset);
         let Some((segment, _)) = found else {
@@ -123,15 +125,27 @@ impl PartitionLog {
                 end: 0,
             });
         };
-        let position = self.locate(&segment, offset)?;
-        let mut scanner = segment.scan(position, segment.size(), WALK_CHUNK.min(4096))?;
-        let spanning = scanner.peek()?.map(|(_, header)| header.base_offset);
-        let end = spanning.map_or(offset, |base_offset| base_offset.min(offset));
-        Ok(Cut {
-            segment,
-            position,
-            end: end.max(self.view.read().log_start.min(offset)),
-        })
+        let relative = offset - segment.base_offset();
+        let entry = segment.index.read().last_before(
+            || self.open_index(&segment),
+            |e| i64::from(e.relative_offset) < relative,
+        );
+        if let Some(entry) = entry {
+            let next = segment.base_offset() + i64::from(entry.relative_offset);
+            if let Some(cut) = walk_to_cut(&segment, entry.position.into(), next, true, offset)? {
+                return Ok(cut);
+            }
+            tracing::warn!(segment = %segment.path().display(), "index does not match");
+        }
+        let base_offset = segment.base_offset();
+        match walk_to_cut(&segment, SEGMENT_HEADER, base_offset, false, offset)? {
+            Some(cut) => Ok(cut),
+            None => Ok(Cut {
+                position: segment.size(),
+                segment,
+                end: offset,
+            }),
+        }
     }
 
     /// Cuts the files of a journaled truncation.
@@ -212,9 +226,13 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Producer state and leader epochs as they were when the log ended at `end`: from the latest
+    /// Producer state and leader epochs as they were when the log ended at the cut: from the latest
     /// snapshot not behind it and the batches since.
-    pub(super) fn state_at(&self, end: i64) -> Result<(ProducerStates, LeaderEpochs), ChangeError> {
+    pub(super) fn state_at(
+        &self,
+        cut: &Cut,
+    ) -> Result<(ProducerStates, LeaderEpochs), ChangeError> {
+        let end = cut.segment.base_offset();
         let segments: Vec<_> = {
             let view = self.view.read();
             view.segments
@@ -235,11 +253,10 @@ impl PartitionLog {
         }
         let wall = self.core.clock.wall().as_millis();
         for segment in segments.iter().skip(from) {
-            let mut scanner = segment.scan(SEGMENT_HEADER, segment.size(), WALK_CHUNK)?;
+            let is_cut = Arc::ptr_eq(segment, &cut.segment);
+            let size = if is_cut { cut.position } else { segment.size() };
+            let mut scanner = segment.scan(SEGMENT_HEADER, size, WALK_CHUNK)?;
             while let Some((_, header, marker)) = scanner.next_with_marker()? {
-                if header.base_offset >= end {
-                    break;
-                }
                 state
                     .1
                     .note(header.partition_leader_epoch, header.base_offset);
@@ -248,4 +265,41 @@ impl PartitionLog {
         }
         Ok(state)
     }
+}
+
+/// Walks from a batch boundary to the cut; `None` if the first batch is not the expected one.
+fn walk_to_cut(
+    segment: &Arc<Segment>,
+    position: u64,
+    next: i64,
+    is_expected: bool,
+    offset: i64,
+) -> Result<Option<Cut>, ChangeError> {
+    let cut = |position, end| {
+        Ok(Some(Cut {
+            segment: Arc::clone(segment),
+            position,
+            end,
+        }))
+    };
+    let mut scanner = segment.scan(position, segment.size(), 8 << 10)?;
+    let (mut position, mut next, mut is_expected) = (position, next, is_expected);
+    while next < offset {
+        let Some((at, header)) = scanner.peek()? else {
+            break;
+        };
+        if std::mem::take(&mut is_expected) && header.base_offset != next {
+            return Ok(None);
+        }
+        if header.base_offset >= offset {
+            return cut(at, offset);
+        }
+        if header.last_offset() >= offset {
+            return cut(at, header.base_offset);
+        }
+        scanner.skip(&header);
+        position = at + header.size_in_bytes() as u64;
+        next = header.next_offset();
+    }
+    cut(position, offset)
 }

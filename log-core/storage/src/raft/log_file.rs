@@ -202,8 +202,7 @@ impl LogFile {
     ) -> Result<(), AppendFailure> {
         let mut bytes = Vec::new();
         let mut places = Vec::with_capacity(entries.len());
-        let mut index = self.next();
-        for entry in entries {
+        for (index, entry) in (self.next()..).zip(entries) {
             put_frame(
                 &mut bytes,
                 &Frame {
@@ -214,7 +213,6 @@ impl LogFile {
             );
             let payload = self.len + (bytes.len() - entry.len()) as u64;
             places.push((payload, u32::try_from(entry.len()).unwrap_or(u32::MAX)));
-            index += 1;
         }
         self.file
             .write_all_at(&bytes, self.len)

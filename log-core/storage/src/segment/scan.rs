@@ -105,7 +105,6 @@ impl BatchScanner {
     }
 
     /// The next batch's header, position and, if it is a control batch, marker; moves behind it.
-    #[expect(clippy::type_complexity, reason = "three plain values, used at once")]
     pub(crate) fn next_with_marker(
         &mut self,
     ) -> Result<Option<(u64, BatchHeader, Option<ControlMarker>)>, ScanError> {

@@ -68,7 +68,8 @@ impl Storage {
 }
 
 fn check_options(journal: &JournalOptions) -> Result<(), OpenError> {
-    let is_sound = |bytes: u64| bytes >= 4 * BLOCK && bytes % BLOCK == 0 && bytes <= 1 << 30;
+    let is_sound =
+        |bytes: u64| bytes >= 4 * BLOCK && bytes.is_multiple_of(BLOCK) && bytes <= 1 << 30;
     if !is_sound(journal.file_bytes) || !is_sound(journal.first_file_bytes) {
         return Err(OpenError::Options(
             "a journal file must be a multiple of 4 KiB, at least 16 KiB and at most 1 GiB",

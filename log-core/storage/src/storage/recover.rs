@@ -46,6 +46,20 @@ struct Survey {
     /// Partitions whose log goes on in the journal.
     continued: BTreeSet<TopicPartitionId>,
     deleted: BTreeSet<TopicPartitionId>,
+    /// The last of the truncations that cut deepest into what a checkpoint has. What the journal has
+    /// of the log before it was cut off by it, and may be overwritten in the segments.
+    deepest: BTreeMap<TopicPartitionId, (i64, Lsn)>,
+}
+
+impl Survey {
+    fn is_cut_off(&self, id: &TopicPartitionId, kind: FrameKind, lsn: Lsn) -> bool {
+        let is_log = matches!(kind, FrameKind::Append | FrameKind::Truncate);
+        is_log
+            && self
+                .deepest
+                .get(id)
+                .is_some_and(|(_, deepest)| lsn < *deepest)
+    }
 }
 
 impl Storage {
@@ -65,7 +79,7 @@ impl Storage {
         let last = inner.last_incarnation()?;
         let scan = inner.open_scan(last, &checkpoints)?;
         // The whole journal is read before anything is changed: damage must leave all as it is.
-        let survey = survey(scan.as_ref(), |id| covered(&checkpoints, last, id))?;
+        let survey = survey(scan.as_ref(), &checkpoints, last)?;
         inner.core.set_recovered(last, checkpoints.tail);
         let mut covered_by = BTreeMap::new();
         for partition in known {
@@ -80,13 +94,16 @@ impl Storage {
             )?;
             inner.partitions.write().insert(partition.id, log);
         }
-        let frames = inner.replay(scan.as_ref(), &covered_by)?;
+        let frames = inner.replay(scan.as_ref(), &covered_by, &survey)?;
         let strays = inner.set_aside_strays(&survey)?;
         inner
             .core
             .checkpoints
             .retain(|id| covered_by.contains_key(id));
-        inner.step_syncer(Demand::Recovery)?;
+        // The old journal is void after this; whatever is not checkpointed would be lost.
+        if let Some(error) = inner.run_syncer(Demand::Recovery)? {
+            return Err(error.into());
+        }
 
         let quarantined = inner.finish_partitions();
         inner.begin_incarnation(last + 1)?;
@@ -113,25 +130,36 @@ fn covered(checkpoints: &Checkpoints, last: u64, id: &TopicPartitionId) -> Lsn {
 
 fn survey(
     scan: Option<&JournalScan>,
-    covered: impl Fn(&TopicPartitionId) -> Lsn,
+    checkpoints: &Checkpoints,
+    last: u64,
 ) -> Result<Survey, OpenError> {
     let mut survey = Survey::default();
-    if let Some(scan) = scan {
-        scan.replay(|frame| {
-            match frame.kind {
-                FrameKind::Append | FrameKind::Truncate => {
-                    if frame.lsn > covered(&frame.id) {
-                        survey.continued.insert(frame.id);
-                    }
-                }
-                FrameKind::Delete => {
-                    survey.deleted.insert(frame.id);
-                }
-                FrameKind::LogStart => {}
+    let Some(scan) = scan else { return Ok(survey) };
+    scan.replay(|frame| {
+        if frame.kind == FrameKind::Delete {
+            survey.deleted.insert(frame.id);
+        }
+        if frame.lsn <= covered(checkpoints, last, &frame.id) {
+            return Ok(());
+        }
+        if matches!(frame.kind, FrameKind::Append | FrameKind::Truncate) {
+            survey.continued.insert(frame.id);
+        }
+        let checkpointed = checkpoints
+            .entries
+            .get(&frame.id)
+            .map_or(0, |entry| entry.end);
+        if frame.kind == FrameKind::Truncate && frame.position < checkpointed {
+            let deepest = survey
+                .deepest
+                .entry(frame.id)
+                .or_insert((frame.position, frame.lsn));
+            if frame.position <= deepest.0 {
+                *deepest = (frame.position, frame.lsn);
             }
-            Ok(())
-        })?;
-    }
+        }
+        Ok(())
+    })?;
     Ok(survey)
 }
 
@@ -165,7 +193,9 @@ impl Inner {
                 ),
             }));
         }
-        if last == 0 {
+        // A recovery that was cut short behind its checkpoints may have begun to overwrite the journal.
+        let is_done = checkpoints.incarnation == last && checkpoints.tail == Lsn::MAX;
+        if last == 0 || is_done {
             return Ok(None);
         }
         let tail = if checkpoints.incarnation == last {
@@ -180,6 +210,7 @@ impl Inner {
         &self,
         scan: Option<&JournalScan>,
         covered_by: &BTreeMap<TopicPartitionId, Lsn>,
+        survey: &Survey,
     ) -> Result<u64, OpenError> {
         let Some(scan) = scan else { return Ok(0) };
         let partitions = self.partitions.read();
@@ -188,6 +219,7 @@ impl Inner {
             let covered = covered_by.get(&frame.id);
             if let Some(log) = partitions.get(&frame.id)
                 && covered.is_some_and(|covered| frame.lsn > *covered)
+                && !survey.is_cut_off(&frame.id, frame.kind, frame.lsn)
             {
                 log.replay(&frame)?;
                 frames += 1;

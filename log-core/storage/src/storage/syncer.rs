@@ -7,7 +7,7 @@ use headwater_env::Now;
 
 use super::Inner;
 use crate::core::Relief;
-use crate::error::Stopped;
+use crate::error::{FileError, Stopped};
 use crate::lsn::Lsn;
 use crate::partition::{Capture, PartitionLog, SyncError};
 use crate::raft::RegisterError;
@@ -42,17 +42,25 @@ pub(super) fn relief_of(inner: &Arc<Inner>) -> Weak<dyn Relief> {
 }
 
 impl Inner {
-    /// One round: a spare journal file, segments with much unsynced, checkpoints.
+    /// One round: a spare journal file, segments with much unsynced, checkpoints. What a file that
+    /// fails leaves undone stays in the journal.
     pub(super) fn step_syncer(&self, demand: Demand) -> Result<(), Stopped> {
+        if let Some(error) = self.run_syncer(demand)? {
+            tracing::warn!(%error, "a checkpoint is missing, its journal frames are kept");
+        }
+        Ok(())
+    }
+
+    /// As [`Inner::step_syncer`]; gives the first file's error.
+    pub(super) fn run_syncer(&self, demand: Demand) -> Result<Option<FileError>, Stopped> {
         let mut syncer = self.syncer.lock();
         self.core.medium.check()?;
         if demand != Demand::Recovery {
             self.core.journal()?.make_spare()?;
         }
+        let mut failed = None;
         for log in self.core.take_dirty() {
-            if let Err(error) = log.sync_segments() {
-                stopped_or_quarantine(&log, error)?;
-            }
+            note_failure(&mut failed, &log, log.sync_segments())?;
         }
         let now = self.core.clock.now();
         let is_due = now.since(syncer.last_checkpoint) >= self.core.options.checkpoint_interval;
@@ -61,28 +69,34 @@ impl Inner {
             Demand::Routine if is_due => None,
             Demand::Routine => match self.core.journal()?.pressure() {
                 Some(upto) => Some(upto),
-                None => return Ok(()),
+                None => return Ok(failed),
             },
         };
         if oldest_only.is_none() {
             syncer.last_checkpoint = now;
         }
-        self.write_checkpoints(oldest_only, demand)
+        self.write_checkpoints(oldest_only, demand, &mut failed)?;
+        Ok(failed)
     }
 
     /// Checkpoints the partitions whose oldest uncovered frame is not behind `oldest_only`, or all.
-    fn write_checkpoints(&self, oldest_only: Option<Lsn>, demand: Demand) -> Result<(), Stopped> {
+    fn write_checkpoints(
+        &self,
+        oldest_only: Option<Lsn>,
+        demand: Demand,
+        failed: &mut Option<FileError>,
+    ) -> Result<(), Stopped> {
         let partitions: Vec<_> = self.partitions.read().values().cloned().collect();
         let mut captured: Vec<Captured> = Vec::new();
         for log in &partitions {
             let is_wanted =
                 oldest_only.is_none_or(|upto| log.first_dirty().is_some_and(|first| first <= upto));
-            if is_wanted && let Some(capture) = self.capture_and_sync(log)? {
+            if is_wanted && let Some(capture) = capture_and_sync(log, failed)? {
                 captured.push((Arc::clone(log), capture));
             }
         }
         let tail = match demand {
-            Demand::Recovery => Lsn::new(u64::MAX),
+            Demand::Recovery => Lsn::MAX,
             Demand::Routine | Demand::All => {
                 let last = captured.iter().map(|(_, capture)| capture.lsn).max();
                 self.core.settle(last.unwrap_or(Lsn::ZERO))?;
@@ -92,7 +106,8 @@ impl Inner {
                     .map_or(next, |first| first.min(next))
             }
         };
-        if captured.is_empty() && tail == self.core.tail() {
+        let is_new = !captured.is_empty() || tail != self.core.tail();
+        if !is_new && demand != Demand::Recovery {
             return Ok(());
         }
         for (log, capture) in &captured {
@@ -102,10 +117,10 @@ impl Inner {
             Ok(()) => {}
             Err(RegisterError::Stopped(stopped)) => return Err(stopped),
             Err(RegisterError::File(error)) => {
-                tracing::warn!(%error, "cannot write checkpoints, the journal is kept");
                 for (log, _) in &captured {
                     log.forget_capture();
                 }
+                failed.get_or_insert(error);
                 return Ok(());
             }
         }
@@ -116,25 +131,6 @@ impl Inner {
             self.core.journal()?.release(tail);
         }
         Ok(())
-    }
-
-    fn capture_and_sync(&self, log: &Arc<PartitionLog>) -> Result<Option<Capture>, Stopped> {
-        let capture = match log.capture() {
-            Ok(Some(capture)) => capture,
-            Ok(None) => return Ok(None),
-            Err(error) => {
-                tracing::warn!(partition = %log.id(), %error, "cannot checkpoint");
-                return Ok(None);
-            }
-        };
-        match log.sync_captured(&capture) {
-            Ok(()) => Ok(Some(capture)),
-            Err(error) => {
-                log.forget_capture();
-                stopped_or_quarantine(log, error)?;
-                Ok(None)
-            }
-        }
     }
 
     /// First frame that is needed once the captured states are durable.
@@ -153,12 +149,44 @@ impl Inner {
     }
 }
 
-/// A file that cannot be opened for a sync leaves its partition's journal frames in place.
-fn stopped_or_quarantine(log: &PartitionLog, error: SyncError) -> Result<(), Stopped> {
-    match error {
-        SyncError::Stopped(stopped) => Err(stopped),
-        SyncError::File(error) => {
-            log.quarantine(&format!("{error}: {}", error.source));
+fn capture_and_sync(
+    log: &Arc<PartitionLog>,
+    failed: &mut Option<FileError>,
+) -> Result<Option<Capture>, Stopped> {
+    let capture = match log.capture() {
+        Ok(capture) => capture,
+        Err(error) => {
+            note_failure(failed, log, Err(SyncError::File(error)))?;
+            None
+        }
+    };
+    let Some(capture) = capture else {
+        return Ok(None);
+    };
+    let synced = log.sync_captured(&capture);
+    if synced.is_err() {
+        log.forget_capture();
+        note_failure(failed, log, synced)?;
+        return Ok(None);
+    }
+    Ok(Some(capture))
+}
+
+/// Keeps the first error of a file; a partition whose file cannot be opened takes no more appends,
+/// and its frames stay in the journal.
+fn note_failure(
+    failed: &mut Option<FileError>,
+    log: &PartitionLog,
+    result: Result<(), SyncError>,
+) -> Result<(), Stopped> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(SyncError::Stopped(stopped)) => Err(stopped),
+        Err(SyncError::File(error)) => {
+            if !error.is_out_of_space() {
+                log.quarantine(&format!("{error}: {}", error.source));
+            }
+            failed.get_or_insert(error);
             Ok(())
         }
     }
