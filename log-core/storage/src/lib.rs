@@ -37,4 +37,4 @@ pub use partition::{
     TimestampOffset,
 };
 pub use raft::{Log, LogError, Register, RegisterError};
-pub use storage::{KnownPartition, Recovery, Storage};
+pub use storage::{KnownPartition, Owner, Recovery, Storage};

@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use headwater_env::{DiskLock, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+pub use open::Owner;
 pub use recover::{KnownPartition, Recovery};
 
 use crate::checkpoint::Checkpoints;

@@ -13,6 +13,7 @@ use crate::checkpoint::CheckpointFile;
 use crate::core::Core;
 use crate::encoding::{Fields, PutFields};
 use crate::error::{Corruption, FileError, OpenError};
+use crate::fail_stop::AbortProcess;
 use crate::medium::Medium;
 use crate::options::{JournalOptions, StorageOptions};
 use crate::raft::Register;
@@ -21,7 +22,27 @@ use crate::sealed::Magic;
 const NODE_MAGIC: Magic = *b"HWNODE\0\0";
 const BLOCK: u64 = 4096;
 
+/// Whose data directory it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The cluster.
+    pub cluster_id: String,
+    /// The node in it.
+    pub node_id: i32,
+}
+
 impl Storage {
+    /// Whose directory this is; `None` if it is nobody's yet. A node that starts again learns its
+    /// cluster's id by this. Takes no lock and changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the file that says so is damaged or cannot be read.
+    pub fn owner(disk: Arc<dyn Disk>, data_dir: &Path) -> Result<Option<Owner>, OpenError> {
+        let medium = Medium::new(disk, Arc::new(AbortProcess));
+        let path = data_dir.join("node");
+        Ok(read_owner(&medium, &path)?.1)
+    }
+
     /// Opens a data directory, making it if it does not exist. Only logs of opaque entries and
     /// registers can be used until [`Storage::recover`].
     ///
@@ -86,9 +107,8 @@ fn check_options(journal: &JournalOptions) -> Result<(), OpenError> {
 
 /// Notes whose directory it is, or checks that it is ours.
 fn check_owner(medium: &Medium, root: &Path, options: &StorageOptions) -> Result<(), OpenError> {
-    let path = root.join("node");
-    let register = Register::open_as(medium.clone(), &path, NODE_MAGIC)?;
-    let Some(bytes) = register.load() else {
+    let (register, owner) = read_owner(medium, &root.join("node"))?;
+    let Some(owner) = owner else {
         let mut bytes = Vec::new();
         bytes.put_i32(options.node_id);
         bytes.put_bytes(options.cluster_id.as_bytes());
@@ -98,30 +118,50 @@ fn check_owner(medium: &Medium, root: &Path, options: &StorageOptions) -> Result
         }
         return Ok(());
     };
-    let mut fields = Fields::new(&bytes);
-    let (Some(node_id), Some(cluster_id)) = (fields.i32(), fields.bytes()) else {
-        return Err(OpenError::Corrupt(Corruption {
-            path,
-            position: 0,
-            reason: "it names no node".to_owned(),
-        }));
-    };
     let wrong = |what, found: String, expected: String| OpenError::WrongOwner {
         path: root.to_owned(),
         what,
         found,
         expected,
     };
-    if cluster_id != options.cluster_id.as_bytes() {
-        let found = String::from_utf8_lossy(cluster_id).into_owned();
-        return Err(wrong("cluster", found, options.cluster_id.clone()));
+    if owner.cluster_id != options.cluster_id {
+        return Err(wrong(
+            "cluster",
+            owner.cluster_id,
+            options.cluster_id.clone(),
+        ));
     }
-    if node_id != options.node_id {
+    if owner.node_id != options.node_id {
         return Err(wrong(
             "node",
-            node_id.to_string(),
+            owner.node_id.to_string(),
             options.node_id.to_string(),
         ));
     }
     Ok(())
+}
+
+fn read_owner(medium: &Medium, path: &Path) -> Result<(Register, Option<Owner>), OpenError> {
+    let register = Register::open_as(medium.clone(), path, NODE_MAGIC)?;
+    let Some(bytes) = register.load() else {
+        return Ok((register, None));
+    };
+    let mut fields = Fields::new(&bytes);
+    let node_id = fields.i32();
+    let cluster_id = fields.bytes().and_then(|id| str::from_utf8(id).ok());
+    let (Some(node_id), Some(cluster_id)) = (node_id, cluster_id) else {
+        return Err(OpenError::Corrupt(Corruption {
+            path: path.to_owned(),
+            position: 0,
+            reason: "it names no node".to_owned(),
+        }));
+    };
+    let cluster_id = cluster_id.to_owned();
+    Ok((
+        register,
+        Some(Owner {
+            cluster_id,
+            node_id,
+        }),
+    ))
 }
