@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::convert::Converters;
 use super::source_writer::{Offsets, SourceWriter};
+use super::status::TaskProgress;
 use super::task::{Control, Retry, TaskSeat};
 use crate::config::{Properties, SourceSettings, TransactionBoundary};
 use crate::data::SourceRecord;
@@ -69,6 +70,9 @@ impl SourceRun {
             writer.close().await;
             return Ok(());
         }
+        // What an earlier run said of the input's end may not hold any more.
+        let progress = self.seat.progress();
+        self.seat.set_progress(TaskProgress { source: SourceProgress::default(), ..progress });
         shared.offsets.refresh().await?;
         let offsets = shared.offsets.reader_for(&connector);
         let context = SourceTaskContext {

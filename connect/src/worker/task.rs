@@ -136,10 +136,13 @@ impl TaskSeat {
         true
     }
 
-    /// Ends the seat: after an error the task is FAILED, and if the error may pass, it is started
+    /// Ends the seat: a task that was told to stop is UNASSIGNED; after an error the task is FAILED, and if the error may pass, it is started
     /// anew after a while unless it is told to stop before.
     pub(super) async fn end(mut self, result: Result<(), ConnectError>, started: Instant) {
-        let Err(error) = result else { return };
+        let Err(error) = result else {
+            self.report(State::Unassigned, None).await;
+            return;
+        };
         let task = format!("{}-{}", self.connector, self.task);
         tracing::error!(task, error = error.trace(), "a task has failed");
         self.report(State::Failed, Some(error.trace())).await;
