@@ -105,12 +105,7 @@ impl Core {
         entry: Vec<u8>,
     ) -> Result<(), ChangeError> {
         self.checkpoints.set(id, entry);
-        self.checkpoints
-            .store(self.incarnation(), self.tail())
-            .map_err(|error| match error {
-                RegisterError::File(error) => ChangeError::File(error),
-                RegisterError::Stopped(stopped) => ChangeError::Stopped(stopped),
-            })
+        Ok(self.checkpoints.store(self.incarnation(), self.tail())?)
     }
 
     pub(crate) fn begin(&self, journal: Arc<Journal>, relief: Weak<dyn Relief>) {

@@ -238,6 +238,15 @@ pub enum ReadError {
     File(#[from] FileError),
 }
 
+impl From<crate::raft::RegisterError> for ChangeError {
+    fn from(error: crate::raft::RegisterError) -> Self {
+        match error {
+            crate::raft::RegisterError::File(error) => Self::File(error),
+            crate::raft::RegisterError::Stopped(stopped) => Self::Stopped(stopped),
+        }
+    }
+}
+
 /// Why a log could not be cut, moved, cleaned or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {

@@ -5,6 +5,7 @@
 //! synced up to that number.
 
 mod checkpoint;
+mod compaction;
 mod config;
 mod core;
 mod encoding;

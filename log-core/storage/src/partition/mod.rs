@@ -7,6 +7,7 @@
 mod answer;
 mod append;
 mod capture;
+mod compact;
 mod durable;
 mod epochs;
 mod load;
@@ -31,7 +32,7 @@ pub use answer::{
 pub(crate) use capture::{Capture, SyncError};
 pub(crate) use durable::DurableWatch;
 pub(crate) use epochs::LeaderEpochs;
-pub(crate) use roll::{encode_aborted, put_aborted, take_aborted, write_whole};
+pub(crate) use roll::{put_aborted, take_aborted};
 pub(crate) use state::{View, Writer};
 
 use crate::config::{Durability, LogConfig};

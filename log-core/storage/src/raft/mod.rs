@@ -8,4 +8,5 @@ mod log_file;
 mod register;
 
 pub use log::{Log, LogError};
+pub(crate) use register::replace_file;
 pub use register::{Register, RegisterError};

@@ -163,6 +163,34 @@ impl Storage {
         result
     }
 
+    /// Compacts every log whose policy says so and that is dirty enough. Blocks for reading and
+    /// writing: for a timer's own thread. Returns how many logs were compacted.
+    ///
+    /// # Errors
+    /// The first error; the other logs are seen to nevertheless.
+    pub fn compact(&self, now: Timestamp) -> Result<usize, ChangeError> {
+        let logs: Vec<_> = self
+            .partitions()
+            .into_iter()
+            .filter(|log| log.config().cleanup.compact)
+            .collect();
+        if logs.is_empty() {
+            return Ok(0);
+        }
+        // Only what a checkpoint has passed is compacted.
+        self.inner.step_syncer(Demand::All)?;
+        let mut result = Ok(());
+        let mut count = 0;
+        for log in &logs {
+            keep_first(
+                &mut result,
+                log.compact(now)
+                    .map(|is_compacted| count += usize::from(is_compacted)),
+            );
+        }
+        result.map(|()| count)
+    }
+
     /// Writes checkpoints of all that changed. Blocks for syncs.
     ///
     /// # Errors

@@ -49,6 +49,8 @@ struct Survey {
     /// The last of the truncations that cut deepest into what a checkpoint has. What the journal has
     /// of the log before it was cut off by it, and may be overwritten in the segments.
     deepest: BTreeMap<TopicPartitionId, (i64, Lsn)>,
+    /// Log starts: segments below may be gone already.
+    log_starts: BTreeMap<TopicPartitionId, i64>,
 }
 
 impl Survey {
@@ -84,12 +86,18 @@ impl Storage {
         let mut covered_by = BTreeMap::new();
         for partition in known {
             covered_by.insert(partition.id, covered(&checkpoints, last, &partition.id));
+            let mut checkpoint = checkpoints.entries.remove(&partition.id);
+            if let (Some(checkpoint), Some(log_start)) =
+                (&mut checkpoint, survey.log_starts.get(&partition.id))
+            {
+                checkpoint.log_start = checkpoint.log_start.max(*log_start);
+            }
             let log = PartitionLog::load(
                 &inner.core,
                 partition.id,
                 &partition.name,
                 partition.config.clone(),
-                checkpoints.entries.remove(&partition.id),
+                checkpoint,
                 survey.continued.contains(&partition.id),
             )?;
             inner.partitions.write().insert(partition.id, log);
@@ -138,6 +146,10 @@ fn survey(
     scan.replay(|frame| {
         if frame.kind == FrameKind::Delete {
             survey.deleted.insert(frame.id);
+        }
+        if frame.kind == FrameKind::LogStart {
+            let log_start = survey.log_starts.entry(frame.id).or_insert(frame.position);
+            *log_start = frame.position.max(*log_start);
         }
         if frame.lsn <= covered(checkpoints, last, &frame.id) {
             return Ok(());

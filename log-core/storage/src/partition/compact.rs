@@ -1,0 +1,405 @@
+//! Compaction of closed segments: read them, keep what counts, replace them.
+//!
+//! The result is one file, synced, then renamed over the first of the segments it replaces. Its
+//! header says up to which offset it replaces others, so that after a crash either the old segments
+//! stand or the new one does; leftovers of the old are removed when they are found.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use headwater_env::{DiskFile, Timestamp};
+use headwater_wire::records::{BatchHeader, NO_TIMESTAMP, RecordBatch};
+
+use super::roll::encode_aborted;
+use super::truncate::WALK_CHUNK;
+use super::{AbortedTransaction, PartitionLog};
+use crate::compaction::{Filter, Kept, LatestOffsets};
+use crate::error::{ChangeError, Corruption, FileError, Unusable};
+use crate::index::{IndexEntry, IndexFile, SegmentIndex};
+use crate::raft::replace_file;
+use crate::segment::{FileKind, SEGMENT_HEADER, Segment, SegmentHeader, SegmentTimes};
+
+/// Bytes of the result gathered for one write.
+const WRITE_CHUNK: usize = 1 << 20;
+
+/// A stretch of segments that becomes one.
+#[derive(Debug)]
+struct Group {
+    segments: Vec<Arc<Segment>>,
+    /// Offset behind the last of them.
+    end: i64,
+}
+
+impl PartitionLog {
+    /// Compacts closed segments if enough of them is new: `cleanup.policy=compact`. Segments must be
+    /// wholly synced, checkpointed, and below the last stable offset. Returns whether anything was
+    /// replaced. Blocks for reading and writing it all; appends and reads go on meanwhile.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the old segments then stand.
+    pub fn compact(&self, now: Timestamp) -> Result<bool, ChangeError> {
+        let config = self.config();
+        if !config.cleanup.compact {
+            return Ok(false);
+        }
+        let _upkeep = self.upkeep.lock();
+        if let Some(deleted @ Unusable::Deleted(_)) = self.unusable() {
+            return Err(deleted.into());
+        }
+        let Some((segments, end)) = self.compactable(now) else {
+            return Ok(false);
+        };
+        if !self.is_dirty_enough(&segments, now) {
+            return Ok(false);
+        }
+        let aborted = self.all_aborted();
+        let retention = i64::try_from(config.delete_retention.as_millis()).unwrap_or(i64::MAX);
+        let (last_batches, log_start) = self.producers_and_start();
+        let mut latest = LatestOffsets::new(self.core.options.compaction_bytes);
+        let nothing = LatestOffsets::new(0);
+        let judge = Filter::new(
+            &nothing,
+            &aborted,
+            BTreeMap::new(),
+            log_start,
+            now.as_millis(),
+            0,
+        );
+        self.note_keys(&segments, &judge, &mut latest)?;
+        let mut filter = Filter::new(
+            &latest,
+            &aborted,
+            last_batches,
+            log_start,
+            now.as_millis(),
+            retention,
+        );
+        for group in group(&segments, end, u64::from(config.segment_bytes)) {
+            self.compact_group(&group, &mut filter)
+                .inspect_err(|error| {
+                    if let ChangeError::Corrupt(damage) = error {
+                        self.quarantine(&damage.to_string());
+                    }
+                })?;
+        }
+        Ok(true)
+    }
+
+    /// The segments that may be compacted, and the offset behind them.
+    fn compactable(&self, now: Timestamp) -> Option<(Vec<Arc<Segment>>, i64)> {
+        let lag = i64::try_from(self.config().min_compaction_lag.as_millis()).unwrap_or(i64::MAX);
+        let limit = self.checkpoint_segment().min(self.durable().last_stable);
+        let view = self.view.read();
+        let mut end = None;
+        let segments: Vec<_> = view
+            .segments
+            .windows(2)
+            .map_while(|pair| {
+                let [segment, next] = pair else { return None };
+                let is_old =
+                    lag == 0 || now.as_millis().saturating_sub(segment.times().largest) >= lag;
+                if next.base_offset() > limit || !is_old {
+                    return None;
+                }
+                end = Some(next.base_offset());
+                Some(Arc::clone(segment))
+            })
+            .collect();
+        Some((segments, end?))
+    }
+
+    fn is_dirty_enough(&self, segments: &[Arc<Segment>], now: Timestamp) -> bool {
+        let config = self.config();
+        let is_clean = |segment: &&Arc<Segment>| segment.header().covered_end.is_some();
+        let total: u64 = segments.iter().map(|segment| segment.batch_bytes()).sum();
+        let dirty: Vec<_> = segments.iter().skip_while(is_clean).collect();
+        let dirty_bytes: u64 = dirty.iter().map(|segment| segment.batch_bytes()).sum();
+        if dirty_bytes == 0 {
+            return false;
+        }
+        let is_overdue = config.max_compaction_lag.is_some_and(|lag| {
+            let lag = i64::try_from(lag.as_millis()).unwrap_or(i64::MAX);
+            dirty.iter().any(|segment| {
+                segment
+                    .times()
+                    .first
+                    .is_some_and(|first| now.as_millis().saturating_sub(first) > lag)
+            })
+        });
+        is_overdue || dirty_bytes as f64 >= total as f64 * config.min_cleanable_dirty_ratio
+    }
+
+    fn all_aborted(&self) -> Vec<AbortedTransaction> {
+        let segments = self.view.read().segments.clone();
+        segments
+            .iter()
+            .flat_map(|segment| segment.aborted.read().clone())
+            .collect()
+    }
+
+    fn producers_and_start(&self) -> (BTreeMap<i64, i64>, i64) {
+        let writer = self.writer.lock();
+        let last = writer
+            .producers
+            .summaries()
+            .iter()
+            .filter_map(|producer| {
+                let id = producer.producer_id;
+                Some((id, writer.producers.last_offset(id)?))
+            })
+            .collect();
+        (last, writer.log_start)
+    }
+
+    /// Notes the keys of what is new. Keys of what was compacted before are superseded by these or
+    /// unique already.
+    fn note_keys(
+        &self,
+        segments: &[Arc<Segment>],
+        judge: &Filter<'_>,
+        latest: &mut LatestOffsets,
+    ) -> Result<(), ChangeError> {
+        let is_clean = |segment: &&Arc<Segment>| segment.header().covered_end.is_some();
+        for segment in segments.iter().skip_while(is_clean) {
+            let mut scanner = segment.scan(SEGMENT_HEADER, segment.size(), WALK_CHUNK)?;
+            while let Some((_, batch)) = scanner.next_verified()? {
+                if batch.header.is_control() || judge.is_aborted(&batch.header) {
+                    continue;
+                }
+                if !latest.note(&batch) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compact_group(&self, group: &Group, filter: &mut Filter<'_>) -> Result<(), ChangeError> {
+        let Some(first) = group.segments.first() else {
+            return Ok(());
+        };
+        let revision = group
+            .segments
+            .iter()
+            .map(|segment| segment.header().revision)
+            .max();
+        let header = SegmentHeader {
+            covered_end: Some(group.end),
+            revision: revision.unwrap_or(0) + 1,
+            ..first.header()
+        };
+        let mut aborted: Vec<AbortedTransaction> = group
+            .segments
+            .iter()
+            .flat_map(|segment| segment.aborted.read().clone())
+            .collect();
+        let mut result = Rewrite::create(self, first.path(), header)?;
+        for segment in &group.segments {
+            let mut scanner = segment.scan(SEGMENT_HEADER, segment.size(), WALK_CHUNK)?;
+            while let Some((position, batch)) = scanner.next_verified()? {
+                let kept = filter.keep(&batch).map_err(|error| Corruption {
+                    path: segment.path().to_owned(),
+                    position,
+                    reason: error.to_string(),
+                })?;
+                result.add(&batch, kept)?;
+            }
+        }
+        aborted.retain(|aborted| !filter.dropped_markers.contains(&aborted.last_offset));
+        result.flush()?;
+        self.replace(group, result, aborted)
+    }
+
+    /// Puts the result in the place of the group's segments.
+    fn replace(
+        &self,
+        group: &Group,
+        result: Rewrite<'_>,
+        aborted: Vec<AbortedTransaction>,
+    ) -> Result<(), ChangeError> {
+        let Some(first) = group.segments.first() else {
+            return Ok(());
+        };
+        let medium = &self.core.medium;
+        medium.sync_file(result.file.as_ref(), &result.path)?;
+        // The list first: it may name too much, never too little, for the segments it is read with.
+        let list = first.sibling(FileKind::Aborted);
+        if !aborted.is_empty() || !first.aborted.read().is_empty() {
+            replace_file(
+                medium,
+                &list,
+                &encode_aborted(result.header.revision, &aborted),
+            )?;
+        }
+        let segment = Segment::existing(&self.core.handles, &self.dir, result.header);
+        segment.set_size(result.position);
+        segment.set_inherited(0);
+        segment.set_times(result.times);
+        *segment.aborted.write() = aborted;
+        {
+            let mut view = self.view.write();
+            let is_there = view.segments.iter().any(|other| Arc::ptr_eq(other, first));
+            if !is_there {
+                self.remove_if_there(&result.path)?;
+                return Ok(());
+            }
+            medium
+                .disk
+                .rename(&result.path, first.path())
+                .map_err(FileError::new("replace", first.path()))?;
+            for old in &group.segments {
+                old.retire();
+            }
+            // No index yet: until it is written, a look-up walks from the start.
+            view.segments.retain(|other| !other.is_retired());
+            let at = view
+                .segments
+                .partition_point(|other| other.base_offset() < segment.base_offset());
+            view.segments.insert(at, Arc::clone(&segment));
+            view.generation += 1;
+        }
+        self.cursors.lock().clear();
+        medium.sync_dir(&self.dir)?;
+        self.index_result(&segment, result.index, group.end)?;
+        let mut writer = self.writer.lock();
+        self.remove_segment_files(&mut writer, group.segments.get(1..).unwrap_or_default())?;
+        writer
+            .unsynced
+            .segments
+            .retain(|segment| !segment.is_retired());
+        Ok(())
+    }
+
+    fn index_result(
+        &self,
+        segment: &Arc<Segment>,
+        index: SegmentIndex,
+        end: i64,
+    ) -> Result<(), FileError> {
+        let (mut entries, _) = index.unpersisted().unwrap_or_default();
+        entries.push(IndexEntry {
+            relative_offset: u32::try_from(end - segment.base_offset()).unwrap_or(u32::MAX),
+            position: u32::try_from(segment.size()).unwrap_or(u32::MAX),
+            largest_before: segment.times().largest,
+        });
+        let disk = self.core.medium.disk.as_ref();
+        let path = segment.sibling(FileKind::Index);
+        IndexFile::write(disk, &path, segment.header(), &entries, 0)?;
+        segment.index.write().close(entries.len());
+        Ok(())
+    }
+}
+
+/// The file that will replace a group, being written.
+struct Rewrite<'a> {
+    log: &'a PartitionLog,
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    header: SegmentHeader,
+    index: SegmentIndex,
+    times: SegmentTimes,
+    buffer: Vec<u8>,
+    /// Where the buffer goes.
+    written: u64,
+    /// Where the next batch goes.
+    position: u64,
+}
+
+impl<'a> Rewrite<'a> {
+    fn create(
+        log: &'a PartitionLog,
+        replaced: &Path,
+        header: SegmentHeader,
+    ) -> Result<Self, FileError> {
+        let path = replaced.with_extension("compacted");
+        let disk = &log.core.medium.disk;
+        let file = disk
+            .create(&path)
+            .map_err(FileError::new("create", &path))?;
+        Ok(Self {
+            log,
+            path,
+            file,
+            header,
+            index: SegmentIndex::new(header),
+            times: SegmentTimes {
+                first: None,
+                largest: NO_TIMESTAMP,
+            },
+            buffer: header.encode(),
+            written: 0,
+            position: SEGMENT_HEADER,
+        })
+    }
+
+    fn add(&mut self, batch: &RecordBatch, kept: Kept) -> Result<(), ChangeError> {
+        let rewritten;
+        let (header, bytes) = match kept {
+            Kept::Nothing => return Ok(()),
+            Kept::Whole => (batch.header, &batch.bytes),
+            Kept::Rewritten(bytes) => {
+                rewritten = bytes;
+                let header = BatchHeader::parse(&rewritten).map_err(|error| Corruption {
+                    path: self.path.clone(),
+                    position: self.position,
+                    reason: error.to_string(),
+                })?;
+                (header, &rewritten)
+            }
+        };
+        let interval = self.log.config().index_interval_bytes;
+        self.index
+            .note(&header, self.position, self.times.largest, interval);
+        self.times.largest = self.times.largest.max(header.max_timestamp);
+        self.times.first.get_or_insert(header.max_timestamp);
+        self.buffer.extend_from_slice(bytes);
+        self.position += bytes.len() as u64;
+        if self.buffer.len() >= WRITE_CHUNK {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), FileError> {
+        self.file
+            .write_all_at(&self.buffer, self.written)
+            .map_err(FileError::new("write", &self.path))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// Neighbours that fit into one segment together.
+fn group(segments: &[Arc<Segment>], end: i64, limit: u64) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut bytes = 0;
+    for (index, segment) in segments.iter().enumerate() {
+        let next = segments
+            .get(index + 1)
+            .map_or(end, |next| next.base_offset());
+        let size = segment.batch_bytes();
+        match groups.last_mut() {
+            Some(group)
+                if bytes + size <= limit
+                    && group
+                        .segments
+                        .first()
+                        .is_some_and(|f| next - f.base_offset() < i64::from(i32::MAX)) =>
+            {
+                bytes += size;
+                group.segments.push(Arc::clone(segment));
+                group.end = next;
+            }
+            _ => {
+                bytes = size;
+                groups.push(Group {
+                    segments: vec![Arc::clone(segment)],
+                    end: next,
+                });
+            }
+        }
+    }
+    groups
+}
