@@ -18,6 +18,8 @@ pub(crate) struct Batch {
     pub(crate) retry_at: Option<Instant>,
     /// Its first sequence number, from its first sending on.
     pub(crate) sequence: Option<i32>,
+    /// Whether it was the first not known to be in the log when it went out last.
+    pub(crate) sent_first: bool,
     /// Bytes of `buffer.memory` that it holds.
     pub(crate) reserved: usize,
     /// Its key in the list of batches that a flush waits for.
@@ -43,6 +45,7 @@ impl Batch {
             attempts: 0,
             retry_at: None,
             sequence: None,
+            sent_first: false,
             reserved,
             ticket,
             done,

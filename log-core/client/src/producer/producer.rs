@@ -346,6 +346,7 @@ impl Producer {
         transactional.state.lock().begin_commit()?;
         core.update_gate();
         self.settle_all().await;
+        self.partitions_added(transactional).await;
         let ending = {
             let mut state = transactional.state.lock();
             // Refused if a batch has failed meanwhile.

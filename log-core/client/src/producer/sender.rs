@@ -20,7 +20,7 @@ use super::batch::Batch;
 use super::core::Core;
 use super::delivery::Appended;
 use super::produce::{self, Answer, ToSend};
-use super::sequence::{Identity, Verdict};
+use super::sequence::{Identity, SentAs, Verdict, judge};
 use crate::TopicPartition;
 use crate::cluster::Topics;
 use crate::error::ClientError;
@@ -37,10 +37,7 @@ enum Event {
     },
     Refreshed(Result<(), ClientError>),
     Identified(Result<Identity, ClientError>),
-    Added {
-        partitions: Vec<TopicPartition>,
-        result: Result<(), ClientError>,
-    },
+    Added(Result<(), ClientError>),
 }
 
 /// What one look over the queues found.
@@ -224,6 +221,10 @@ impl Sender {
                 round.look_at(retry_at);
                 return None;
             }
+            let is_new = first.sequence.is_none();
+            if state.identity.is_some() && !state.sequences.may_send(is_new, state.in_flight) {
+                return None;
+            }
             // A retry waits until all before it are in the log, so that order is kept.
             let waits = first
                 .sequence
@@ -233,6 +234,9 @@ impl Sender {
         let open = state.open.as_ref()?;
         round.look_at(open.created + config.delivery_timeout);
         if state.is_restarting {
+            return None;
+        }
+        if state.identity.is_some() && !state.sequences.may_send(true, state.in_flight) {
             return None;
         }
         let lingers_until = open.created + config.linger;
@@ -256,6 +260,9 @@ impl Sender {
         if state.identity.is_some() && batch.sequence.is_none() {
             batch.sequence = Some(state.sequences.assign(batch.records));
         }
+        batch.sent_first = batch
+            .sequence
+            .is_none_or(|base| state.sequences.is_first(base));
         batch.attempts += 1;
         batch.retry_at = None;
         state.in_flight += 1;
@@ -329,9 +336,9 @@ impl Sender {
                     }
                 }
             }
-            Event::Added { partitions, result } => {
+            Event::Added(result) => {
                 if let Some(transactional) = &self.core.transactional {
-                    transactional.state.lock().added(partitions, result.is_ok());
+                    transactional.state.lock().added(result.is_ok());
                     if let Err(error) = result {
                         self.core.fail_transaction(&error, false);
                     }
@@ -391,7 +398,7 @@ impl Sender {
         let error = match result {
             Ok(appended) => {
                 if let Some(base) = batch.sequence {
-                    state.sequences.settle(base);
+                    state.sequences.acked(base);
                 }
                 drop(state);
                 return self.core.accumulator.settle(batch, Ok(appended));
@@ -401,16 +408,19 @@ impl Sender {
         let is_transactional = self.core.transactional.is_some();
         let verdict = match &error {
             ClientError::Broker { code, .. } => {
-                state
-                    .sequences
-                    .judge(*code, batch.sequence, is_transactional)
+                let is_sequenced = batch.sequence.is_some();
+                let sent = SentAs {
+                    is_sequenced,
+                    is_first: batch.sent_first,
+                };
+                judge(*code, sent, is_transactional)
             }
             error if error.is_retriable() => Verdict::Retry,
             _ => Verdict::Fail,
         };
         if matches!(verdict, Verdict::Done) {
             if let Some(base) = batch.sequence {
-                state.sequences.settle(base);
+                state.sequences.acked(base);
             }
             drop(state);
             let appended = Appended {
@@ -590,8 +600,7 @@ impl Sender {
         let core = self.core.clone();
         self.events.push(
             async move {
-                let result = super::transactions::add_partitions(&core, &partitions).await;
-                Event::Added { partitions, result }
+                Event::Added(super::transactions::add_partitions(&core, &partitions).await)
             }
             .boxed(),
         );

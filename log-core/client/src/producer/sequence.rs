@@ -26,13 +26,18 @@ pub(crate) enum Verdict {
     Fail,
 }
 
+/// Batches that a broker remembers of a producer and partition, to know duplicates by.
+const REMEMBERED: usize = 5;
+
 /// The sequence numbers of a partition's batches under one epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Sequences {
     next: i32,
-    /// First sequence numbers of the batches sent and not yet known to be in the log, ascending
-    /// in sending order.
-    unacked: VecDeque<i32>,
+    /// The batches from the first that is not known to be in the log on, in sending order: first
+    /// sequence number, and whether it is settled.
+    window: VecDeque<(i32, bool)>,
+    /// Whether the brokers know this epoch: a batch of it is in the log.
+    is_known: bool,
 }
 
 impl Sequences {
@@ -40,49 +45,84 @@ impl Sequences {
     pub(crate) fn assign(&mut self, records: i32) -> i32 {
         let base = self.next;
         self.next = advance(base, records);
-        self.unacked.push_back(base);
+        self.window.push_back((base, false));
         base
     }
 
-    /// Whether every batch before this one is known to be in the log.
+    /// Whether every batch before this one is settled.
     pub(crate) fn is_first(&self, base: i32) -> bool {
-        self.unacked.front() == Some(&base)
+        self.window.front().is_some_and(|(first, _)| *first == base)
     }
 
-    /// Takes a batch out that is in the log, or that never will be.
+    /// Whether a batch may go out while `in_flight` are: a new one, or one sent before.
+    ///
+    /// A broker that does not know a producer takes whatever sequence number comes first. So the
+    /// first batch of an epoch goes alone: were the second to overtake it, over a new connection
+    /// say, it would not be noticed. And a batch that was sent before is known as a duplicate only
+    /// while no more than four have followed it.
+    pub(crate) fn may_send(&self, is_new: bool, in_flight: usize) -> bool {
+        (self.is_known || in_flight == 0) && (!is_new || self.window.len() < REMEMBERED)
+    }
+
+    /// A batch is in the log.
+    pub(crate) fn acked(&mut self, base: i32) {
+        self.is_known = true;
+        self.settle(base);
+    }
+
+    /// A batch is in the log or never will be.
     pub(crate) fn settle(&mut self, base: i32) {
-        self.unacked.retain(|unacked| *unacked != base);
+        for (_, is_settled) in self.window.iter_mut().filter(|(first, _)| *first == base) {
+            *is_settled = true;
+        }
+        while self
+            .window
+            .pop_front_if(|(_, is_settled)| *is_settled)
+            .is_some()
+        {}
     }
 
     /// Where a batch stands among those not settled, to bring retries back into order.
     pub(crate) fn rank(&self, base: i32) -> usize {
-        self.unacked
+        self.window
             .iter()
-            .position(|unacked| *unacked == base)
-            .unwrap_or(self.unacked.len())
+            .position(|(first, _)| *first == base)
+            .unwrap_or(self.window.len())
     }
 
     /// Begins again at 0, in a new epoch.
     pub(crate) fn restart(&mut self) {
-        self.next = 0;
-        self.unacked.clear();
+        *self = Self::default();
     }
+}
 
-    /// What an answer means for the batch that began at `base`.
-    pub(crate) fn judge(&self, code: ErrorCode, base: Option<i32>, transactional: bool) -> Verdict {
-        match code {
-            ErrorCode::None | ErrorCode::DuplicateSequenceNumber => Verdict::Done,
-            // Behind one that failed and will be sent again first, it only came too early. At the
-            // head, the broker misses what it had acknowledged, or has forgotten the producer.
-            ErrorCode::OutOfOrderSequenceNumber => match base {
-                Some(base) if !self.is_first(base) => Verdict::Retry,
-                Some(_) if !transactional => Verdict::Restart,
-                _ => Verdict::Fail,
-            },
-            ErrorCode::UnknownProducerId if base.is_some() && !transactional => Verdict::Restart,
-            code if code.is_retriable() => Verdict::Retry,
-            _ => Verdict::Fail,
+/// A batch as it was when it went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SentAs {
+    /// Whether it has a sequence number.
+    pub(crate) is_sequenced: bool,
+    /// Whether every batch before it was known to be in the log by then.
+    pub(crate) is_first: bool,
+}
+
+/// What an answer means for a batch.
+pub(crate) fn judge(code: ErrorCode, sent: SentAs, is_transactional: bool) -> Verdict {
+    match code {
+        ErrorCode::None | ErrorCode::DuplicateSequenceNumber => Verdict::Done,
+        // Sent while another was under way, it may only have come too early; that it is the first
+        // by now says nothing, for the other may have come since. Sent alone, it is the broker that
+        // misses what it had acknowledged.
+        ErrorCode::OutOfOrderSequenceNumber if sent.is_sequenced => {
+            match (sent.is_first, is_transactional) {
+                (false, _) => Verdict::Retry,
+                (true, false) => Verdict::Restart,
+                (true, true) => Verdict::Fail,
+            }
         }
+        // The broker has forgotten the producer.
+        ErrorCode::UnknownProducerId if sent.is_sequenced && !is_transactional => Verdict::Restart,
+        code if code.is_retriable() => Verdict::Retry,
+        _ => Verdict::Fail,
     }
 }
 
@@ -107,31 +147,73 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_behind_an_unsettled_batch_is_tried_again() {
+    fn the_first_batch_of_an_epoch_goes_alone() {
         let mut sequences = Sequences::default();
-        let (first, second) = (sequences.assign(3), sequences.assign(3));
+        assert!(sequences.may_send(true, 0));
+        let first = sequences.assign(3);
+        assert!(!sequences.may_send(true, 1));
+        sequences.acked(first);
+        assert!(sequences.may_send(true, 4));
+        sequences.restart();
+        assert!(!sequences.may_send(true, 1));
+    }
+
+    #[test]
+    fn no_batch_goes_out_that_would_make_the_broker_forget_one_in_doubt() {
+        let mut sequences = Sequences::default();
+        let bases: Vec<i32> = (0..6).map(|_| sequences.assign(1)).collect();
+        sequences.acked(bases[0]);
+        assert!(!sequences.may_send(true, 5));
+        for base in &bases[2..] {
+            sequences.acked(*base);
+        }
+        assert!(sequences.is_first(bases[1]), "the second is in doubt");
+        assert!(!sequences.may_send(true, 0));
+        assert!(sequences.may_send(false, 0), "it may go itself");
+        sequences.acked(bases[1]);
+        assert!(sequences.may_send(true, 0));
+    }
+
+    #[test]
+    fn a_gap_is_only_believed_of_a_batch_that_went_out_alone() {
         let code = ErrorCode::OutOfOrderSequenceNumber;
-        assert_eq!(sequences.judge(code, Some(second), false), Verdict::Retry);
-        assert_eq!(sequences.judge(code, Some(first), false), Verdict::Restart);
-        assert_eq!(sequences.judge(code, Some(first), true), Verdict::Fail);
-        sequences.settle(first);
-        assert_eq!(sequences.judge(code, Some(second), false), Verdict::Restart);
+        let sent = |is_first| SentAs {
+            is_sequenced: true,
+            is_first,
+        };
+        assert_eq!(judge(code, sent(false), false), Verdict::Retry);
+        assert_eq!(judge(code, sent(false), true), Verdict::Retry);
+        assert_eq!(judge(code, sent(true), false), Verdict::Restart);
+        assert_eq!(judge(code, sent(true), true), Verdict::Fail);
     }
 
     #[test]
     fn a_duplicate_is_in_the_log() {
-        let sequences = Sequences::default();
-        let verdict = sequences.judge(ErrorCode::DuplicateSequenceNumber, Some(0), false);
-        assert_eq!(verdict, Verdict::Done);
+        let sent = SentAs {
+            is_sequenced: true,
+            is_first: true,
+        };
+        assert_eq!(
+            judge(ErrorCode::DuplicateSequenceNumber, sent, false),
+            Verdict::Done
+        );
     }
 
     #[test]
     fn passing_errors_are_tried_again_and_lasting_ones_fail() {
-        let sequences = Sequences::default();
-        let judge = |code| sequences.judge(code, None, false);
-        assert_eq!(judge(ErrorCode::NotLeaderOrFollower), Verdict::Retry);
-        assert_eq!(judge(ErrorCode::MessageTooLarge), Verdict::Fail);
-        assert_eq!(judge(ErrorCode::InvalidRecord), Verdict::Fail);
+        let sent = SentAs {
+            is_sequenced: false,
+            is_first: true,
+        };
+        assert_eq!(
+            judge(ErrorCode::NotLeaderOrFollower, sent, false),
+            Verdict::Retry
+        );
+        assert_eq!(
+            judge(ErrorCode::MessageTooLarge, sent, false),
+            Verdict::Fail
+        );
+        assert_eq!(judge(ErrorCode::InvalidRecord, sent, false), Verdict::Fail);
     }
 
     #[test]

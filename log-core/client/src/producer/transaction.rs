@@ -47,8 +47,8 @@ pub(crate) struct Transaction {
     partitions: HashSet<TopicPartition>,
     /// Partitions that have batches and that it is to be told of.
     wanted: HashSet<TopicPartition>,
-    /// Whether it is being told of some.
-    is_adding: bool,
+    /// Partitions it is being told of.
+    adding: HashSet<TopicPartition>,
     has_offsets: bool,
     /// Whether the coordinator lost the producer id: it would refuse to end the transaction.
     is_unmapped: bool,
@@ -61,7 +61,7 @@ impl Transaction {
             phase: Phase::Uninitialized,
             partitions: HashSet::new(),
             wanted: HashSet::new(),
-            is_adding: false,
+            adding: HashSet::new(),
             has_offsets: false,
             is_unmapped: false,
             needs_bump: false,
@@ -101,7 +101,7 @@ impl Transaction {
         if self.partitions.contains(partition) {
             return true;
         }
-        if !self.wanted.contains(partition) {
+        if !self.adding.contains(partition) && !self.wanted.contains(partition) {
             self.wanted.insert(partition.clone());
         }
         false
@@ -110,23 +110,25 @@ impl Transaction {
     /// The partitions to tell the coordinator of, if it is not being told already.
     pub(crate) fn take_wanted(&mut self) -> Option<Vec<TopicPartition>> {
         let is_live = matches!(self.phase, Phase::InTransaction | Phase::Committing);
-        if self.is_adding || self.wanted.is_empty() || !is_live {
+        if self.is_adding() || self.wanted.is_empty() || !is_live {
             return None;
         }
-        self.is_adding = true;
-        Some(self.wanted.drain().collect())
+        self.adding = std::mem::take(&mut self.wanted);
+        Some(self.adding.iter().cloned().collect())
     }
 
     /// The coordinator was told, or could not be.
-    pub(crate) fn added(&mut self, partitions: Vec<TopicPartition>, is_known: bool) {
-        self.is_adding = false;
+    pub(crate) fn added(&mut self, is_known: bool) {
+        let added = std::mem::take(&mut self.adding);
         if is_known {
-            self.partitions.extend(partitions);
+            self.partitions.extend(added);
         }
     }
 
+    /// Whether the coordinator is being told. The transaction must not end before: what arrived
+    /// later would count for the next one.
     pub(crate) fn is_adding(&self) -> bool {
-        self.is_adding
+        !self.adding.is_empty()
     }
 
     pub(crate) fn offsets_added(&mut self) {

@@ -38,8 +38,9 @@ fn partitions_are_told_before_their_batches_go() {
     let wanted = transaction.take_wanted().expect("one");
     assert_eq!(wanted, [partition(0)]);
     assert!(!transaction.may_send(&partition(1)));
+    assert!(!transaction.may_send(&partition(0)), "not yet told");
     assert!(transaction.take_wanted().is_none(), "one call at a time");
-    transaction.added(wanted, true);
+    transaction.added(true);
     assert!(transaction.may_send(&partition(0)));
     assert_eq!(
         transaction.take_wanted().expect("the other"),
@@ -75,8 +76,8 @@ fn an_empty_transaction_is_not_worth_telling() {
 fn what_was_added_is_forgotten_at_the_end() {
     let mut transaction = begun();
     transaction.may_send(&partition(0));
-    let wanted = transaction.take_wanted().expect("one");
-    transaction.added(wanted, true);
+    transaction.take_wanted().expect("one");
+    transaction.added(true);
     transaction.begin_commit().expect("open");
     transaction.ended();
     transaction.begin().expect("ready");

@@ -9,7 +9,8 @@ pub trait LocalNode: Send + Sync {
     /// Handles one request as if it had come at `version` over a connection of `client_id`.
     ///
     /// The answer must be of the request's kind; error codes travel inside it, as over TCP. Calls
-    /// come concurrently and may be dropped before they end.
+    /// come concurrently and may be dropped before they end. Produce requests must take effect in
+    /// the order in which their futures are first polled, as those of one connection would.
     ///
     /// # Errors
     /// What over TCP would have closed the connection.
