@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{NodeId, RawChunk, SourceRole, TimestampExtractor};
+use super::{InputPosition, NodeId, RawChunk, SourceRole, TimestampExtractor};
 
 /// The records of one input partition.
 pub(super) struct InputQueue {
@@ -41,7 +41,7 @@ impl InputQueue {
         rank: (SourceRole, usize),
         extractor: Option<TimestampExtractor>,
         one_by_one: bool,
-        position: i64,
+        begin: &InputPosition,
     ) -> Self {
         Self {
             topic,
@@ -52,10 +52,12 @@ impl InputQueue {
             one_by_one,
             waiting: VecDeque::new(),
             records: 0,
-            position,
+            position: begin.offset,
             lag: None,
             partition_time: -1,
-            moved: false,
+            // A position that was never committed is, even if nothing comes: who waits for the
+            // application to reach the end need not tell an empty partition from an unread one.
+            moved: begin.metadata.is_empty(),
         }
     }
 

@@ -637,7 +637,7 @@ fn make_queues(
                     (source.role, order),
                     source.timestamp_extractor.clone(),
                     topology.is_single_row(*id),
-                    input.offset,
+                    input,
                 ));
             }
         }

@@ -65,6 +65,9 @@ pub struct StreamsConfig {
     pub session_timeout: Duration,
     /// `transaction.timeout.ms`. 10 s.
     pub transaction_timeout: Duration,
+    /// `repartition.purge.interval.ms`: how often records of repartition topics that every result of
+    /// is committed are deleted. 30 s.
+    pub repartition_purge_interval: Duration,
     /// `max.poll.records`: about how many records a thread takes from its consumer at once. 50,000.
     pub max_poll_records: usize,
 }
@@ -88,6 +91,7 @@ impl StreamsConfig {
             replication_factor: -1,
             session_timeout: Duration::from_secs(45),
             transaction_timeout: Duration::from_secs(10),
+            repartition_purge_interval: Duration::from_secs(30),
             max_poll_records: 50_000,
         }
     }

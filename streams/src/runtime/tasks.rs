@@ -38,6 +38,9 @@ pub(super) struct Tasks {
     last_commit: Instant,
     last_drain: Instant,
     last_count: Instant,
+    last_purge: Instant,
+    /// Committed offsets of repartition topics that were not purged yet.
+    purgeable: HashMap<TopicPartition, i64>,
     /// What a rebalance listener could not say.
     pub(super) failure: Option<StreamsError>,
 }
@@ -73,6 +76,8 @@ impl Tasks {
             last_commit: now,
             last_drain: now,
             last_count: now,
+            last_purge: now,
+            purgeable: HashMap::new(),
             failure: None,
         }
     }
@@ -438,6 +443,7 @@ impl Tasks {
             }
         }
         self.end_transaction(consumer, &offsets).await?;
+        self.purge(&offsets);
         let mut ends: HashMap<TaskId, BTreeMap<usize, i64>> = HashMap::new();
         for (id, store, delivery) in deliveries {
             // Without an offset the store's position stays where it was, and more is restored.
@@ -452,6 +458,40 @@ impl Tasks {
         }
         self.shared.note_counters(self.running.values());
         Ok(())
+    }
+
+    /// Deletes what was committed from repartition topics, from time to time and without waiting:
+    /// nobody else reads them, and they have no retention.
+    fn purge(&mut self, committed: &HashMap<TopicPartition, OffsetAndMetadata>) {
+        let repartition = &self.shared.plan.repartition_topics;
+        for (partition, offset) in committed {
+            if offset.offset > 0
+                && repartition
+                    .iter()
+                    .any(|topic| *topic.name == *partition.topic)
+            {
+                self.purgeable.insert(partition.clone(), offset.offset);
+            }
+        }
+        if self.last_purge.elapsed() < self.shared.config.repartition_purge_interval {
+            return;
+        }
+        self.last_purge = Instant::now();
+        let before = std::mem::take(&mut self.purgeable);
+        if before.is_empty() {
+            return;
+        }
+        let admin = self.shared.client.admin();
+        tokio::spawn(async move {
+            let failure = match admin.delete_records(&before).await {
+                Ok(purged) => purged.into_values().find_map(Result::err),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = failure {
+                // Space only; the next purge covers it.
+                tracing::warn!(%error, "repartition topics were not purged");
+            }
+        });
     }
 
     async fn end_transaction(
