@@ -77,9 +77,11 @@ impl Sequences {
         }
         while self
             .window
-            .pop_front_if(|(_, is_settled)| *is_settled)
-            .is_some()
-        {}
+            .front()
+            .is_some_and(|(_, is_settled)| *is_settled)
+        {
+            self.window.pop_front();
+        }
     }
 
     /// Where a batch stands among those not settled, to bring retries back into order.
