@@ -5,7 +5,7 @@
 //! - [`config`]: what a connector can be set to, checked key by key.
 //! - [`Plugins`]: the connectors and converters there are.
 //! - [`connectors`]: those that come with the crate.
-//! - [`Worker`]: runs connectors, keeping what it knows of them in the log.
+//! - [`worker`]: runs connectors, keeping what it knows of them in the log.
 //! - [`rest`]: the worker's interface for Kafka Connect's tools.
 
 pub mod config;
@@ -16,11 +16,6 @@ mod plugins;
 pub mod rest;
 pub mod spi;
 mod store;
-mod worker;
+pub mod worker;
 
 pub use plugins::{ConnectorType, PluginError, Plugins};
-pub use worker::{
-    ConnectorInfo, ConnectorOffset, ConnectorOffsets, ConnectorState, ConnectorStatus,
-    ConverterSettings, InitialState, PluginInfo, State, TaskId, TaskInfo, TaskProgress, TaskState,
-    Worker, WorkerConfig, WorkerError,
-};

@@ -1,5 +1,12 @@
 //! The file sink through its SPI: that the file and the commits stay together over crashes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helpers fail as its asserts do"
+)]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;

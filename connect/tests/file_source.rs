@@ -1,5 +1,12 @@
 //! The file source through its SPI: what it reads, and that it goes on exactly where it was.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helpers fail as its asserts do"
+)]
+
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;

@@ -63,7 +63,7 @@ pub struct WorkerConfig {
     /// On, where Kafka Connect has it off.
     pub exactly_once_source: bool,
     /// `offset.flush.interval.ms`: how often sinks commit, and sources that are not exactly-once.
-    /// 60 s. A sink also commits when no records come for a moment.
+    /// 5 s, where Kafka Connect has 60 s. A sink also commits when no records come for a moment.
     pub offset_flush_interval: Duration,
     /// `task.shutdown.graceful.timeout.ms`: how long tasks may take to stop, all together. 5 s.
     pub task_shutdown_graceful_timeout: Duration,
@@ -91,7 +91,7 @@ impl Default for WorkerConfig {
                 .with("schemas.enable", "false"),
             header_converter: ConverterSettings::new("ByteArrayConverter"),
             exactly_once_source: true,
-            offset_flush_interval: Duration::from_secs(60),
+            offset_flush_interval: Duration::from_secs(5),
             task_shutdown_graceful_timeout: Duration::from_secs(5),
             topic_creation_enable: true,
             plugins: Plugins::default(),

@@ -72,7 +72,10 @@ impl SourceRun {
         }
         // What an earlier run said of the input's end may not hold any more.
         let progress = self.seat.progress();
-        self.seat.set_progress(TaskProgress { source: SourceProgress::default(), ..progress });
+        self.seat.set_progress(TaskProgress {
+            source: SourceProgress::default(),
+            ..progress
+        });
         shared.offsets.refresh().await?;
         let offsets = shared.offsets.reader_for(&connector);
         let context = SourceTaskContext {

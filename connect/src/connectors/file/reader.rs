@@ -105,7 +105,9 @@ impl FilesReader {
         }
         if !self.is_read_already() {
             if self.config.format == Format::Csv && !self.config.tail {
-                self.layout = Some(Arc::new(self.infer_layout()?));
+                let declared = self.declared_layout()?;
+                let layout = declared.map_or_else(|| self.infer_layout(), Ok)?;
+                self.layout = Some(Arc::new(layout));
             }
             for index in 0..self.files.len() {
                 if self.read_file(index)?.is_err() {
@@ -143,6 +145,24 @@ impl FilesReader {
             bytes_total: sizes.map(|(file, size)| file.position.max(*size)).sum(),
             at_end: false,
         }
+    }
+
+    /// The layout, if the configuration has the type of every column: then no file need be read
+    /// to find them out.
+    fn declared_layout(&self) -> Result<Option<Layout>, ReadError> {
+        let Some(first) = self.files.first() else {
+            return Ok(None);
+        };
+        let mut rows = Rows::open(&first.path, &self.config)?;
+        let Some(names) = rows.header(&self.config, true)? else {
+            return Ok(None);
+        };
+        let is_declared = |name: &String| self.config.types.iter().any(|(known, _)| known == name);
+        if !names.iter().all(is_declared) {
+            return Ok(None);
+        }
+        let types = vec![ColumnType::String; names.len()];
+        self.layout_of(names, types).map(Some)
     }
 
     /// Reads every file once to find each column's type over all of them.
