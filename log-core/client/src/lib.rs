@@ -8,6 +8,31 @@
 //! travel in batches: [`Producer::append`] encodes straight into the batch that will be sent, and
 //! [`Consumer::poll`] hands out [`FetchedBatch`]es as they came from the log.
 //!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use headwater_client::{
+//!     Client, ClientConfig, ConsumerConfig, ProducerConfig, ProducerRecord,
+//! };
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(ClientConfig::new("127.0.0.1:9092"))?;
+//!
+//! let producer = client.producer(ProducerConfig::default())?;
+//! let record = ProducerRecord::new("flights", "EWR to IAH").key("UA");
+//! let sent = producer.send(record).await?.await?;
+//! println!("{} at offset {:?}", sent.partition, sent.offset);
+//!
+//! let consumer = client.consumer(ConsumerConfig::new("readers"))?;
+//! consumer.subscribe(["flights"], None)?;
+//! for record in consumer.poll(Duration::from_secs(1)).await?.records()? {
+//!     println!("{}: {:?}", record.offset, record.value);
+//! }
+//! consumer.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The crate knows no broker. It trusts no length and no count that a peer sends, every queue in
 //! it is bounded, and every call has a deadline.
 

@@ -193,10 +193,6 @@ async fn lead(
     assignor: &dyn Assignor,
     response: &JoinGroupResponse,
 ) -> Result<(Shares, Option<TopicPartitions>), ClientError> {
-    // A static leader that came back within its session: the assignment stays as it was.
-    if response.skip_assignment {
-        return Ok((Vec::new(), None));
-    }
     let failed = |reason: String| ClientError::Assignor {
         assignor: assignor.name().to_owned(),
         reason,
@@ -218,6 +214,11 @@ async fn lead(
         .refresh(&core.channel, Topics::Named(&topics), allow, limit)
         .await?;
     let counted = count(&core.cluster, &topics);
+    // A static leader that came back within its session (KIP-814): the assignment stays as it was,
+    // but watching the topics is this member's task again.
+    if response.skip_assignment {
+        return Ok((Vec::new(), Some(counted)));
+    }
     let shares = assignor.assign(&counted, &members).await?;
     let mut encoded = Vec::with_capacity(shares.len());
     for (member_id, share) in shares {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
+use headwater_wire::ErrorCode;
 use headwater_wire::records::{BatchBuilder, Header};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
@@ -18,7 +19,7 @@ use super::partitioner::{StickyPartitioner, partition_for_key};
 use super::record::{AppendError, ProducerRecord};
 use super::sender::Sender;
 use super::transactions;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Topics};
 use crate::consumer::ConsumerGroupMetadata;
 use crate::error::ClientError;
 use crate::metadata::TopicView;
@@ -102,7 +103,10 @@ impl Producer {
         let value = record.value.as_deref();
         let size = BatchBuilder::record_size_max(key, value, &headers);
         let partition = match record.partition {
-            Some(partition) => partition,
+            Some(partition) => {
+                self.check_partition(&record.topic, partition).await?;
+                partition
+            }
             None => self.choose_partition(&record.topic, key, size).await?,
         };
         let queue = core.accumulator.queue(&record.topic, partition)?;
@@ -144,6 +148,28 @@ impl Producer {
                     cause: None,
                 })
             })
+    }
+
+    /// Fails at once for a partition that the topic does not have, rather than when its delivery
+    /// times out.
+    async fn check_partition(&self, topic: &Arc<str>, partition: i32) -> Result<(), ClientError> {
+        if self.topic(topic).await?.partition(partition).is_some() {
+            return Ok(());
+        }
+        let core = self.core();
+        let limit = core.config().request_timeout.min(core.config().max_block);
+        let named = [topic.clone()];
+        core.cluster
+            .refresh(&core.channel, Topics::Named(&named), false, limit)
+            .await?;
+        if self.topic(topic).await?.partition(partition).is_some() {
+            return Ok(());
+        }
+        let operation = format!("finding partition {partition} of {topic}");
+        Err(ClientError::broker(
+            operation,
+            ErrorCode::UnknownTopicOrPartition,
+        ))
     }
 
     async fn choose_partition(

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
+use headwater_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::accumulator::{PartitionQueue, QueueState};
@@ -481,7 +482,8 @@ impl Sender {
             let Some(batch) = state.closed.pop_front() else {
                 return;
             };
-            self.give_up(queue, state, batch, self.expired(queue, None));
+            let error = self.expired(queue, self.obstacle(queue));
+            self.give_up(queue, state, batch, error);
         }
         if state.closed.is_empty()
             && state
@@ -490,8 +492,23 @@ impl Sender {
                 .is_some_and(|b| b.created + limit <= now)
             && let Some(batch) = state.open.take()
         {
-            self.give_up(queue, state, batch, self.expired(queue, None));
+            let error = self.expired(queue, self.obstacle(queue));
+            self.give_up(queue, state, batch, error);
         }
+    }
+
+    /// What keeps a partition's batches from being sent, if it can be told.
+    fn obstacle(&self, queue: &PartitionQueue) -> Option<ClientError> {
+        let partition = &queue.partition;
+        let code = match self.core.cluster.view().partition(partition) {
+            Some(view) if view.leader.is_some() => return None,
+            Some(_) => ErrorCode::LeaderNotAvailable,
+            None => ErrorCode::UnknownTopicOrPartition,
+        };
+        Some(ClientError::broker(
+            format!("finding the leader of {partition}"),
+            code,
+        ))
     }
 
     fn expired(&self, queue: &PartitionQueue, cause: Option<ClientError>) -> ClientError {
