@@ -159,9 +159,12 @@ impl Pool {
 
     /// Whether another file should be made before it is missed.
     pub(super) fn wants_spare(&self) -> bool {
-        self.free.is_empty()
-            && self.filled.len() + 1 < self.files_max
-            && self.current.position > self.current.file.len / 2
+        self.may_grow() && self.current.position > self.current.file.len / 2
+    }
+
+    /// Whether none is free and there may be one more.
+    pub(super) fn may_grow(&self) -> bool {
+        self.free.is_empty() && self.filled.len() + 1 < self.files_max
     }
 
     /// Whether checkpoints should be pushed on: half of what there may be is in use.

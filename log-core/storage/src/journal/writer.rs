@@ -403,7 +403,9 @@ impl Journal {
     /// Makes a file ahead of need. An error only leaves appends waiting for checkpoints instead.
     pub(crate) fn make_spare(&self) -> Result<bool, Stopped> {
         let staging = self.staging.lock();
-        let (is_wanted, len) = (staging.pool.wants_spare(), staging.pool.file_bytes());
+        let is_wanted =
+            staging.pool.wants_spare() || (staging.is_starved && staging.pool.may_grow());
+        let len = staging.pool.file_bytes();
         drop(staging);
         if !is_wanted {
             return Ok(false);
