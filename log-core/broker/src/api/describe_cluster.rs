@@ -1,0 +1,56 @@
+//! DescribeCluster: brokers, controller, cluster id (KIP-700).
+
+use std::sync::Arc;
+
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::describe_cluster::{
+    DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse,
+};
+
+use super::{Handler, Reply};
+use crate::context::RequestContext;
+use crate::node::Node;
+
+pub(crate) struct DescribeCluster;
+
+/// `endpoint_type` that asks for brokers; 2 asks for controllers, which have no endpoint of
+/// their own here.
+const BROKERS: i8 = 1;
+
+impl Handler for DescribeCluster {
+    type Request = DescribeClusterRequest;
+
+    fn start(
+        node: &Arc<Node>,
+        _context: &RequestContext,
+        request: DescribeClusterRequest,
+    ) -> Reply<DescribeClusterResponse> {
+        if request.endpoint_type != BROKERS {
+            return Reply::Now(DescribeClusterResponse {
+                error_code: ErrorCode::MismatchedEndpointType.code(),
+                error_message: Some("this is a broker's endpoint; ask for brokers".to_owned()),
+                endpoint_type: BROKERS,
+                ..Default::default()
+            });
+        }
+        let topics = node.topics.load();
+        let brokers = topics
+            .image
+            .brokers
+            .iter()
+            .map(|(id, broker)| DescribeClusterBroker {
+                broker_id: *id,
+                host: broker.host.clone(),
+                port: i32::from(broker.port),
+                rack: broker.rack.clone(),
+                ..Default::default()
+            });
+        Reply::Now(DescribeClusterResponse {
+            endpoint_type: BROKERS,
+            cluster_id: topics.image.cluster_id.clone(),
+            controller_id: node.controller_id(),
+            brokers: brokers.collect(),
+            ..Default::default()
+        })
+    }
+}

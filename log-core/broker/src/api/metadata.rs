@@ -1,0 +1,186 @@
+//! Metadata: brokers and topics; creates topics that are asked for and not there, if it may.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
+    MetadataResponsePartition, MetadataResponseTopic,
+};
+use uuid::Uuid;
+
+use super::{Handler, Reply};
+use crate::context::RequestContext;
+use crate::internal_topics;
+use crate::metadata::{ClusterImage, PartitionImage};
+use crate::node::Node;
+use crate::topic_creation::TopicRefused;
+use crate::topics::{Topic, TopicMap};
+
+pub(crate) struct Metadata;
+
+impl Handler for Metadata {
+    type Request = MetadataRequest;
+
+    fn start(
+        node: &Arc<Node>,
+        context: &RequestContext,
+        request: MetadataRequest,
+    ) -> Reply<MetadataResponse> {
+        let topics = node.topics.load();
+        let wanted = match request.topics {
+            // Version 0 has no null: there an empty list asks for everything.
+            Some(list) if !(list.is_empty() && context.version == 0) => list,
+            _ => return Reply::Now(everything(node, &topics)),
+        };
+        let missing = request.allow_auto_topic_creation
+            && node.config.settings.auto_create_topics
+            && wanted.iter().any(|topic| is_missing(&topics, topic));
+        if !missing {
+            return Reply::Now(answer(node, &topics, &wanted, &BTreeMap::new()));
+        }
+        let node = Arc::clone(node);
+        Reply::later(async move {
+            let refused = create_missing(&node, &wanted).await;
+            answer(&node, &node.topics.load(), &wanted, &refused)
+        })
+    }
+}
+
+fn is_missing(topics: &TopicMap, wanted: &MetadataRequestTopic) -> bool {
+    let name = wanted.name.as_deref();
+    wanted.topic_id.is_nil() && name.is_some_and(|name| topics.by_name(name).is_none())
+}
+
+/// Creates what is not there and returns why each of the others was not created.
+async fn create_missing(
+    node: &Node,
+    wanted: &[MetadataRequestTopic],
+) -> BTreeMap<String, TopicRefused> {
+    let mut refused = BTreeMap::new();
+    for topic in wanted {
+        let Some(name) = &topic.name else { continue };
+        if !is_missing(&node.topics.load(), topic) {
+            continue;
+        }
+        if let Err(error) = create(node, name).await
+            && error.code != ErrorCode::TopicAlreadyExists
+        {
+            refused.insert(name.clone(), error);
+        }
+    }
+    refused
+}
+
+async fn create(node: &Node, name: &str) -> Result<(), TopicRefused> {
+    if internal_topics::is_internal(name) {
+        return node.internal_topic(name).await.map(drop);
+    }
+    let replicas = node.place_replicas(-1, -1)?;
+    let topic = node.check_new_topic(name, replicas, BTreeMap::new())?;
+    node.create_topic(topic).await
+}
+
+fn everything(node: &Node, topics: &TopicMap) -> MetadataResponse {
+    let all = topics
+        .in_name_order()
+        .map(|topic| describe(&topics.image, topic))
+        .collect();
+    response(node, &topics.image, all)
+}
+
+fn answer(
+    node: &Node,
+    topics: &TopicMap,
+    wanted: &[MetadataRequestTopic],
+    refused: &BTreeMap<String, TopicRefused>,
+) -> MetadataResponse {
+    let found = wanted.iter().map(|topic| {
+        let name = topic.name.as_deref().unwrap_or_default();
+        match topics.find(topic.topic_id, name) {
+            Ok(found) => describe(&topics.image, found),
+            Err(error) => {
+                let invalid = crate::topic_creation::check_name(name)
+                    .err()
+                    .map(|e| e.code);
+                let invalid = invalid.filter(|_| topic.topic_id.is_nil());
+                let code = refused.get(name).map(|refused| refused.code).or(invalid);
+                absent(topic.topic_id, topic.name.clone(), code.unwrap_or(error))
+            }
+        }
+    });
+    response(node, &topics.image, found.collect())
+}
+
+fn response(
+    node: &Node,
+    image: &ClusterImage,
+    topics: Vec<MetadataResponseTopic>,
+) -> MetadataResponse {
+    let brokers = image
+        .brokers
+        .iter()
+        .map(|(id, broker)| MetadataResponseBroker {
+            node_id: *id,
+            host: broker.host.clone(),
+            port: i32::from(broker.port),
+            rack: broker.rack.clone(),
+        });
+    MetadataResponse {
+        brokers: brokers.collect(),
+        cluster_id: Some(image.cluster_id.clone()),
+        controller_id: node.controller_id(),
+        topics,
+        ..Default::default()
+    }
+}
+
+fn describe(image: &ClusterImage, topic: &Topic) -> MetadataResponseTopic {
+    let partitions = (0_i32..).zip(&topic.image.partitions);
+    MetadataResponseTopic {
+        name: Some(topic.image.name.clone()),
+        topic_id: topic.image.id,
+        is_internal: internal_topics::is_internal(&topic.image.name),
+        partitions: partitions
+            .map(|(index, p)| describe_partition(image, index, p))
+            .collect(),
+        ..Default::default()
+    }
+}
+
+fn describe_partition(
+    image: &ClusterImage,
+    index: i32,
+    partition: &PartitionImage,
+) -> MetadataResponsePartition {
+    let offline = partition
+        .replicas
+        .iter()
+        .filter(|id| !image.brokers.contains_key(*id));
+    let led = image.brokers.contains_key(&partition.leader);
+    MetadataResponsePartition {
+        error_code: if led {
+            ErrorCode::None
+        } else {
+            ErrorCode::LeaderNotAvailable
+        }
+        .code(),
+        partition_index: index,
+        leader_id: if led { partition.leader } else { -1 },
+        leader_epoch: partition.leader_epoch,
+        replica_nodes: partition.replicas.clone(),
+        isr_nodes: partition.isr.clone(),
+        offline_replicas: offline.copied().collect(),
+    }
+}
+
+fn absent(topic_id: Uuid, name: Option<String>, error: ErrorCode) -> MetadataResponseTopic {
+    // Before version 12 the name cannot be null.
+    MetadataResponseTopic {
+        error_code: error.code(),
+        name: Some(name.unwrap_or_default()),
+        topic_id,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,109 @@
+//! Requests and what answers them: one file per API key, one signature, one table.
+//!
+//! A handler has two halves. [`Handler::start`] runs at once, in the order in which a connection's
+//! requests arrive, and never waits: appends and steps of the state machines happen there, which is
+//! what keeps a producer's batches in order. What has to wait (for the disk, for data, for the
+//! metadata quorum) is the future in the [`Reply`]. Futures of one connection run side by side;
+//! their answers leave in the order of the requests.
+
+mod api_versions;
+mod configs;
+mod create_partitions;
+mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_topic_partitions;
+mod fetch;
+mod incremental_alter_configs;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod partition;
+mod produce;
+mod reply;
+
+use std::sync::{Arc, LazyLock};
+
+use headwater_wire::{ApiKey, RequestKind, ResponseKind, catalog};
+
+use crate::context::RequestContext;
+use crate::node::Node;
+
+pub(crate) use api_versions::response as api_versions_response;
+pub(crate) use partition::{Located, check_leader_epoch};
+pub(crate) use reply::{Answer, Handler, Reply};
+
+/// A handler without its types: what the table holds.
+type Start = fn(&Arc<Node>, &RequestContext, RequestKind) -> Option<Reply<ResponseKind>>;
+
+/// One line of the table.
+pub(crate) struct Entry {
+    key: ApiKey,
+    start: Start,
+}
+
+impl Entry {
+    /// The line for `H`.
+    pub(crate) fn of<H: Handler>() -> Self {
+        Self {
+            key: H::KEY,
+            start: reply::erased::<H>,
+        }
+    }
+}
+
+/// Every API this broker serves. ApiVersions is made from it.
+static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let mut table = vec![
+        Entry::of::<produce::Produce>(),
+        Entry::of::<fetch::Fetch>(),
+        Entry::of::<list_offsets::ListOffsets>(),
+        Entry::of::<metadata::Metadata>(),
+        Entry::of::<api_versions::ApiVersions>(),
+        Entry::of::<create_topics::CreateTopics>(),
+        Entry::of::<delete_topics::DeleteTopics>(),
+        Entry::of::<delete_records::DeleteRecords>(),
+        Entry::of::<offset_for_leader_epoch::OffsetForLeaderEpoch>(),
+        Entry::of::<describe_configs::DescribeConfigs>(),
+        Entry::of::<create_partitions::CreatePartitions>(),
+        Entry::of::<incremental_alter_configs::IncrementalAlterConfigs>(),
+        Entry::of::<describe_cluster::DescribeCluster>(),
+        Entry::of::<describe_topic_partitions::DescribeTopicPartitions>(),
+    ];
+    table.extend(crate::coordinators::handlers());
+    table.sort_by_key(|entry| entry.key);
+    table
+});
+
+/// Whether the broker serves this API.
+pub(crate) fn is_served(key: ApiKey) -> bool {
+    entry(key).is_some()
+}
+
+/// Whether the broker serves this API in this version.
+pub(crate) fn is_served_in(key: ApiKey, version: i16) -> bool {
+    is_served(key) && catalog::find(key).is_some_and(|api| api.has_version(version))
+}
+
+/// The APIs the broker serves, in the order of their keys.
+pub(crate) fn served() -> impl Iterator<Item = ApiKey> {
+    TABLE.iter().map(|entry| entry.key)
+}
+
+/// Starts `request` on the handler for its key. `None` if there is none.
+pub(crate) fn start(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    request: RequestKind,
+) -> Option<Reply<ResponseKind>> {
+    entry(request.key()).and_then(|entry| (entry.start)(node, context, request))
+}
+
+fn entry(key: ApiKey) -> Option<&'static Entry> {
+    TABLE
+        .binary_search_by_key(&key, |entry| entry.key)
+        .ok()
+        .and_then(|at| TABLE.get(at))
+}

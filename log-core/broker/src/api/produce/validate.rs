@@ -1,0 +1,184 @@
+//! What a batch must be like to be appended. Works on the header alone, except where the topic's
+//! configuration makes the records matter.
+
+use bytes::Bytes;
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::produce::BatchIndexAndErrorMessage;
+use headwater_wire::records::{
+    BatchError, Compression, NO_TIMESTAMP, RecordBatch, RecordRef, TimestampType,
+};
+
+use crate::config::TopicConfig;
+
+/// First Produce version whose clients read zstd.
+const ZSTD_FROM: i16 = 7;
+
+/// Why a partition's records were not appended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) code: ErrorCode,
+    pub(super) message: String,
+    /// The records to blame, if it is not the batch as a whole (KIP-467).
+    pub(super) records: Vec<BatchIndexAndErrorMessage>,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            records: Vec::new(),
+        }
+    }
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code, code.message())
+    }
+}
+
+/// Checks a partition's records: exactly one sound batch that the topic may hold.
+pub(super) fn validate(
+    config: &TopicConfig,
+    records: Option<&Bytes>,
+    version: i16,
+    now: i64,
+) -> Result<RecordBatch, Refusal> {
+    let mut rest = records.cloned().unwrap_or_default();
+    let batch = RecordBatch::split_from(&mut rest).map_err(unsound)?;
+    let Some(batch) = batch.filter(|_| rest.is_empty()) else {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRecord,
+            "a partition's records must be exactly one whole record batch",
+        ));
+    };
+    let header = &batch.header;
+    let size = header.size_in_bytes();
+    if size > config.max_message_bytes as usize {
+        return Err(Refusal::new(
+            ErrorCode::MessageTooLarge,
+            format!(
+                "the batch has {size} bytes; max.message.bytes is {}",
+                config.max_message_bytes
+            ),
+        ));
+    }
+    batch.verify_crc().map_err(unsound)?;
+    if header.is_control() {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRecord,
+            "clients do not write control batches",
+        ));
+    }
+    if header.record_count < 1 || header.last_offset_delta != header.record_count - 1 {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRecord,
+            format!(
+                "the batch counts {} records and ends at offset delta {}",
+                header.record_count, header.last_offset_delta
+            ),
+        ));
+    }
+    if header.is_transactional() && !header.has_producer_id() {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRecord,
+            "a transactional batch needs a producer id",
+        ));
+    }
+    if header.has_producer_id() && (header.producer_epoch < 0 || header.base_sequence < 0) {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRecord,
+            "a batch with a producer id needs an epoch and a sequence number",
+        ));
+    }
+    let compression = header.compression().map_err(unsound)?;
+    if compression == Compression::Zstd && version < ZSTD_FROM {
+        return Err(Refusal::new(
+            ErrorCode::UnsupportedCompressionType,
+            "zstd needs Produce version 7 or later",
+        ));
+    }
+    check_timestamps(config, &batch, now)?;
+    if config.log.cleanup.compact {
+        check_keys(&batch)?;
+    }
+    Ok(batch)
+}
+
+fn unsound(error: BatchError) -> Refusal {
+    let code = match error {
+        BatchError::Magic { .. } => ErrorCode::InvalidRecord,
+        _ => ErrorCode::CorruptMessage,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Result<(), Refusal> {
+    if config.log.timestamp_type == TimestampType::LogAppendTime {
+        return Ok(());
+    }
+    let latest = config
+        .timestamp_after_max
+        .map(|span| now.saturating_add(millis(span)));
+    if latest.is_some_and(|latest| batch.header.max_timestamp > latest) {
+        return Err(Refusal::new(
+            ErrorCode::InvalidTimestamp,
+            format!(
+                "timestamp {} is further ahead of the broker's clock than message.timestamp.after.max.ms allows",
+                batch.header.max_timestamp
+            ),
+        ));
+    }
+    let Some(before) = config.timestamp_before_max else {
+        return Ok(());
+    };
+    let earliest = now.saturating_sub(millis(before));
+    blame(batch, ErrorCode::InvalidTimestamp, |record| {
+        let early = record.timestamp != NO_TIMESTAMP && record.timestamp < earliest;
+        early.then(|| {
+            format!(
+                "timestamp {} is further behind the broker's clock than message.timestamp.before.max.ms allows",
+                record.timestamp
+            )
+        })
+    })
+}
+
+fn check_keys(batch: &RecordBatch) -> Result<(), Refusal> {
+    blame(batch, ErrorCode::InvalidRecord, |record| {
+        let reason = "a compacted topic cannot accept a record without a key";
+        record.key.is_none().then(|| reason.to_owned())
+    })
+}
+
+/// Looks at every record and refuses the batch if `fault` finds one or more of them wrong.
+fn blame(
+    batch: &RecordBatch,
+    code: ErrorCode,
+    fault: impl Fn(&RecordRef<'_>) -> Option<String>,
+) -> Result<(), Refusal> {
+    let records = batch.records().map_err(unsound)?;
+    let mut faults = Vec::new();
+    for (index, record) in (0_i32..).zip(records.iter()) {
+        if let Some(message) = fault(&record.map_err(unsound)?) {
+            faults.push(BatchIndexAndErrorMessage {
+                batch_index: index,
+                batch_index_error_message: Some(message),
+            });
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} records of the batch were refused", faults.len());
+    Err(Refusal {
+        code,
+        message,
+        records: faults,
+    })
+}
+
+fn millis(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,59 @@
+//! The topics in which groups and transactions live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headwater_wire::ErrorCode;
+
+use crate::node::Node;
+use crate::topic_creation::TopicRefused;
+use crate::topics::Topic;
+
+/// Committed offsets and groups.
+pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+/// Transactional ids and the state of their transactions.
+pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
+
+/// Whether clients must keep their hands off the topic.
+pub(crate) fn is_internal(name: &str) -> bool {
+    name == CONSUMER_OFFSETS || name == TRANSACTION_STATE
+}
+
+impl Node {
+    /// The internal topic of this name, created if it is not there yet.
+    pub(crate) async fn internal_topic(&self, name: &str) -> Result<Arc<Topic>, TopicRefused> {
+        if let Some(topic) = self.topics.load().by_name(name) {
+            return Ok(Arc::clone(topic));
+        }
+        let partitions = match name {
+            CONSUMER_OFFSETS => self.config.settings.offsets_topic_partitions,
+            _ => self.config.settings.transaction_topic_partitions,
+        };
+        // Compacted from the first segment on, small segments so that there is something closed
+        // to compact; fsync whatever the broker's default for topics is.
+        let configs = [
+            ("cleanup.policy", "compact"),
+            ("compression.type", "producer"),
+            ("durability", "fsync"),
+            ("segment.bytes", "104857600"),
+        ];
+        let configs = configs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let replicas = self.place_replicas(partitions, -1)?;
+        let created = match self.check_new_topic(name, replicas, BTreeMap::from(configs)) {
+            Ok(topic) => self.create_topic(topic).await,
+            Err(refused) => Err(refused),
+        };
+        match created {
+            Ok(()) => {}
+            // Somebody else was faster.
+            Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => {}
+            Err(refused) => return Err(refused),
+        }
+        self.topics.load().by_name(name).cloned().ok_or_else(|| {
+            TopicRefused::new(
+                ErrorCode::CoordinatorNotAvailable,
+                format!("internal topic {name} was deleted while it was created"),
+            )
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! From a frame to a started request, and from a response to bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::Either;
+use headwater_wire::{ApiKey, Decoder, ErrorCode, RequestHeader, RequestKind, ResponseKind};
+
+use super::connection::Closed;
+use super::writer::{Encoded, Pending, now};
+use crate::api::{self, Answer, Reply};
+use crate::context::RequestContext;
+use crate::memory::Reservation;
+use crate::node::Node;
+
+/// Where a response goes and how it is written.
+#[derive(Debug, Clone, Copy)]
+struct ReplyTo {
+    key: ApiKey,
+    version: i16,
+    correlation_id: i32,
+}
+
+/// Starts the request in `frame`. `None` if it wants no answer. `held` is the memory the frame was
+/// counted with; it is given back once the answer is made.
+pub(super) fn start(
+    node: &Arc<Node>,
+    client_host: &Arc<str>,
+    frame: Bytes,
+    held: Option<Reservation>,
+) -> Result<Option<Pending>, Closed> {
+    let malformed = |error: &dyn std::fmt::Display| Closed::Protocol(error.to_string());
+    let mut input = Decoder::new(frame);
+    let header = RequestHeader::decode(&mut input).map_err(|error| malformed(&error))?;
+    let Some(key) = served(&header) else {
+        return Ok(Some(now(unsupported(&header))));
+    };
+    let to = ReplyTo {
+        key,
+        version: header.api_version,
+        correlation_id: header.correlation_id,
+    };
+    let request = RequestKind::decode(key, to.version, &mut input);
+    let request = request.map_err(|error| {
+        malformed(&format_args!(
+            "{} version {}: {error}",
+            key.name(),
+            to.version
+        ))
+    })?;
+    let context = RequestContext {
+        client_id: header.client_id.as_deref().map(Arc::from),
+        client_host: Arc::clone(client_host),
+        version: to.version,
+    };
+    Ok(match api::start(node, &context, request) {
+        None => Some(now(unsupported(&header))),
+        Some(Reply::Unwanted(_)) => None,
+        Some(Reply::Now(response)) => Some(now(to.encode(response.into()))),
+        Some(Reply::Later(future)) => Some(Either::Right(
+            future
+                .map(move |answer| {
+                    drop(held);
+                    to.encode(answer)
+                })
+                .boxed(),
+        )),
+    })
+}
+
+/// The request's key, if it is served in the request's version.
+fn served(header: &RequestHeader) -> Option<ApiKey> {
+    header
+        .key()
+        .filter(|key| api::is_served_in(*key, header.api_version))
+}
+
+/// Answers what is not served: with the error, and with what is. Clients ask for ApiVersions in
+/// the newest version they know and expect this for one that is too new. To other requests nobody
+/// can know the shape of an answer, but most of them begin with an error code; closing the
+/// connection instead would make clients try again for ever, and lose the other requests on it.
+fn unsupported(header: &RequestHeader) -> Result<Encoded, Closed> {
+    let to = ReplyTo {
+        key: ApiKey::ApiVersions,
+        version: 0,
+        correlation_id: header.correlation_id,
+    };
+    to.encode(ResponseKind::from(api::api_versions_response(ErrorCode::UnsupportedVersion)).into())
+}
+
+impl ReplyTo {
+    fn encode(self, answer: Answer<ResponseKind>) -> Result<Encoded, Closed> {
+        let chunks = answer.response.to_frame(self.version, self.correlation_id);
+        let chunks = chunks.map_err(|error| {
+            let api = self.key.name();
+            tracing::error!(api, version = self.version, %error, "a response cannot be encoded");
+            Closed::Protocol(format!("the response to {api} cannot be encoded: {error}"))
+        })?;
+        Ok(Encoded {
+            chunks,
+            held: answer.reservation,
+        })
+    }
+}

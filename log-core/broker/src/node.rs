@@ -1,0 +1,108 @@
+//! What every part of a running broker shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headwater_env::{Clock, Now, Random};
+use headwater_storage::{PartitionLog, Storage};
+use headwater_wire::records::RecordBatch;
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use crate::config::BrokerConfig;
+use crate::coordinators::Coordinators;
+use crate::jobs::Housekeeper;
+use crate::memory::MemoryBudget;
+use crate::quorum::MetadataQuorum;
+use crate::topics::Topics;
+
+/// Bytes read at a time when a partition is replayed.
+const REPLAY_BYTES: usize = 1024 * 1024;
+
+/// A running broker's parts. Handlers, jobs and coordinators get it as `Arc<Node>`.
+pub(crate) struct Node {
+    pub(crate) config: BrokerConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) storage: Storage,
+    pub(crate) quorum: Arc<dyn MetadataQuorum>,
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) coordinators: Coordinators,
+    /// Epoch of this process's registration (KIP-380).
+    pub(crate) broker_epoch: i64,
+    pub(crate) housekeeper: Housekeeper,
+    /// Memory of fetch answers on their way.
+    pub(crate) response_memory: MemoryBudget,
+    /// Becomes true once, when the node is to stop.
+    pub(crate) shutdown: watch::Receiver<bool>,
+}
+
+/// Why a partition could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    #[error(transparent)]
+    Read(#[from] headwater_storage::ReadError),
+    #[error(transparent)]
+    Batch(#[from] headwater_wire::records::BatchError),
+}
+
+impl Node {
+    /// Broker that leads the metadata quorum, -1 if none is known.
+    pub(crate) fn controller_id(&self) -> i32 {
+        self.quorum.leader().unwrap_or(-1)
+    }
+
+    /// Runs `task` until it ends or the node stops.
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let mut shutdown = self.shutdown.clone();
+        let until_shutdown = async move {
+            tokio::select! {
+                () = task => {}
+                _ = shutdown.wait_for(|stopping| *stopping) => {}
+            }
+        };
+        tokio::spawn(until_shutdown.instrument(tracing::debug_span!("task", name)));
+    }
+
+    /// Waits until the monotonic clock shows `at`.
+    pub(crate) async fn wake_at(&self, at: Now) {
+        loop {
+            let left = at.since(self.clock.now());
+            if left == Duration::ZERO {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// Hands every durable batch of `log`, from its start on, to `each`. Blocks on the disk: call
+    /// it where blocking is allowed.
+    pub(crate) fn replay<E: From<ReplayError>>(
+        &self,
+        log: &PartitionLog,
+        mut each: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let end = log.durable_end_offset();
+        let mut next = log.log_start_offset();
+        while next < end {
+            let mut bytes = log
+                .read(next, REPLAY_BYTES, true, end)
+                .map_err(ReplayError::from)?;
+            let before = next;
+            while let Some(batch) =
+                RecordBatch::split_from(&mut bytes).map_err(ReplayError::from)?
+            {
+                next = batch.header.next_offset();
+                each(batch)?;
+            }
+            if next == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! The topics of this node: metadata and logs side by side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use headwater_storage::{KnownPartition, PartitionLog, Stopped, Storage, TopicPartitionId};
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+use crate::config::{TopicConfig, TopicDefaults};
+use crate::metadata::{ClusterImage, TopicImage};
+use crate::quorum::MetadataQuorum;
+
+/// A topic with its logs.
+pub(crate) struct Topic {
+    pub(crate) image: Arc<TopicImage>,
+    pub(crate) config: Arc<TopicConfig>,
+    /// Log of each partition, by its number.
+    pub(crate) logs: Vec<Arc<PartitionLog>>,
+}
+
+/// All topics as of one metadata image. Immutable: requests hold one for as long as they look.
+pub(crate) struct TopicMap {
+    pub(crate) image: Arc<ClusterImage>,
+    by_name: HashMap<String, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
+}
+
+impl TopicMap {
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn by_id(&self, id: Uuid) -> Option<&Arc<Topic>> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn in_name_order(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.image
+            .names
+            .values()
+            .filter_map(|id| self.by_id.get(id))
+    }
+
+    fn empty() -> Self {
+        Self {
+            image: Arc::default(),
+            by_name: HashMap::new(),
+            by_id: HashMap::new(),
+        }
+    }
+}
+
+/// Keeps the topics in step with the metadata.
+pub(crate) struct Topics {
+    storage: Storage,
+    defaults: TopicDefaults,
+    current: RwLock<Arc<TopicMap>>,
+    /// Held while one image is turned into the next.
+    following: Mutex<()>,
+    /// Partitions that are gone from the metadata and still on disk.
+    doomed: Mutex<Vec<TopicPartitionId>>,
+}
+
+impl Topics {
+    pub(crate) fn new(storage: Storage, defaults: TopicDefaults) -> Self {
+        Self {
+            storage,
+            defaults,
+            current: RwLock::new(Arc::new(TopicMap::empty())),
+            following: Mutex::new(()),
+            doomed: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The topics as they are now.
+    pub(crate) fn load(&self) -> Arc<TopicMap> {
+        Arc::clone(&self.current.read())
+    }
+
+    /// Makes logs for what is new in the quorum's image, reconfigures what changed and takes out
+
+    /// what was deleted. Returns whether there are partitions to be deleted from disk. Changing
+    /// a topic's durability waits for the disk.
+    ///
+    /// # Errors
+    /// [`Stopped`] if logs cannot be made any more.
+    pub(crate) fn follow(&self, quorum: &dyn MetadataQuorum) -> Result<bool, Stopped> {
+        let _one_at_a_time = self.following.lock();
+        let image = quorum.image();
+        let before = self.load();
+        if Arc::ptr_eq(&image, &before.image) {
+            return Ok(false);
+        }
+        let mut next = TopicMap {
+            by_name: HashMap::with_capacity(image.topics.len()),
+            by_id: HashMap::with_capacity(image.topics.len()),
+            image,
+        };
+        for (id, topic_image) in &next.image.topics {
+            let topic = match before.by_id(*id) {
+                Some(topic) if Arc::ptr_eq(&topic.image, topic_image) => Arc::clone(topic),
+                known => Arc::new(self.build(topic_image, known)?),
+            };
+            next.by_name
+                .insert(topic_image.name.clone(), Arc::clone(&topic));
+            next.by_id.insert(*id, topic);
+        }
+        let gone = before
+            .by_id
+            .values()
+            .filter(|topic| next.by_id(topic.image.id).is_none());
+        let gone = gone.flat_map(|topic| {
+            let topic_id = topic.image.id;
+            (0..topic.image.partition_count()).map(move |partition| TopicPartitionId {
+                topic: topic_id,
+                partition,
+            })
+        });
+        let any_gone = {
+            let mut doomed = self.doomed.lock();
+            doomed.extend(gone);
+            !doomed.is_empty()
+        };
+        *self.current.write() = Arc::new(next);
+        Ok(any_gone)
+    }
+
+    /// The partitions of an image, as recovery is told of them.
+    pub(crate) fn known(&self, image: &ClusterImage) -> Vec<KnownPartition> {
+        let of_topic = |topic: &Arc<TopicImage>| {
+            let config = self.config_of(topic).log;
+            let (topic, partitions) = (Arc::clone(topic), topic.partition_count());
+            (0..partitions).map(move |partition| {
+                let id = TopicPartitionId {
+                    topic: topic.id,
+                    partition,
+                };
+                KnownPartition {
+                    id,
+                    name: topic.name.clone(),
+                    config: config.clone(),
+                }
+            })
+        };
+        image.topics.values().flat_map(of_topic).collect()
+    }
+
+    /// Takes the partitions to be deleted from disk.
+    pub(crate) fn take_doomed(&self) -> Vec<TopicPartitionId> {
+        std::mem::take(&mut *self.doomed.lock())
+    }
+
+    fn build(
+        &self,
+        image: &Arc<TopicImage>,
+        before: Option<&Arc<Topic>>,
+    ) -> Result<Topic, Stopped> {
+        let config = Arc::new(self.config_of(image));
+        let known = before
+            .map(|topic| topic.logs.as_slice())
+            .unwrap_or_default();
+        let mut logs = Vec::with_capacity(image.partitions.len());
+        for (partition, at) in (0..image.partition_count()).zip(0_usize..) {
+            let id = TopicPartitionId {
+                topic: image.id,
+                partition,
+            };
+            let log = match known.get(at) {
+                Some(log) => {
+                    if let Err(error) = log.set_config(config.log.clone()) {
+                        tracing::error!(partition = %id, %error, "durability stays as it was");
+                    }
+                    Arc::clone(log)
+                }
+                None => self
+                    .storage
+                    .create_partition(id, &image.name, config.log.clone())?,
+            };
+            logs.push(log);
+        }
+        Ok(Topic {
+            logs,
+            config,
+            image: Arc::clone(image),
+        })
+    }
+
+    /// The topic's configuration. What does not hold any more, because a later release changed
+    /// what is valid, falls back to the defaults rather than keep the node from starting.
+    fn config_of(&self, image: &TopicImage) -> TopicConfig {
+        TopicConfig::new(&self.defaults, &image.configs).unwrap_or_else(|error| {
+            tracing::error!(topic = image.name, %error, "configuration ignored, using the defaults");
+            TopicConfig::of_defaults(&self.defaults)
+        })
+    }
+}
