@@ -202,7 +202,10 @@ impl RaftLogStorage<Types> for LogStore {
     }
 }
 
-fn write(files: &Files, entries: Vec<Entry>) -> Result<(), AnyError> {
+fn write(files: &Files, mut entries: Vec<Entry>) -> Result<(), AnyError> {
+    // What was purged is in a snapshot and needs no log.
+    let purged = files.marks.read().purged;
+    entries.retain(|entry| Some(entry.log_id.index) > purged.map(|id| id.index));
     let Some(first) = entries.first().map(|entry| entry.log_id.index) else {
         return Ok(());
     };
@@ -212,15 +215,14 @@ fn write(files: &Files, entries: Vec<Entry>) -> Result<(), AnyError> {
         encoded.push(Bytes::from(bytes));
     }
     let next = files.log.next_index();
-    let placed = if first < next && first >= files.log.first_index() {
+    let placed = if first < next {
         // What stands there was not committed and gives way.
         files.log.truncate_from(first)
-    } else if first == next {
-        Ok(())
-    } else {
-        // Only a snapshot that covers everything before lets the log go on elsewhere.
-        files.entries.write().clear();
+    } else if files.log.first_index() == next {
+        // An empty log goes on wherever the leader says.
         files.log.purge_before(first)
+    } else {
+        Ok(())
     };
     placed.map_err(|error| AnyError::new(&error))?;
     files
