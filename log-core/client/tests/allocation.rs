@@ -1,5 +1,11 @@
 //! Appending costs no allocation per record.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests count as outside tests"
+)]
+
 use std::alloc::System;
 use std::time::Duration;
 

@@ -1,5 +1,11 @@
 //! Peers that misbehave: slow, gone, old, lying.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests count as outside tests"
+)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -335,5 +335,4 @@ impl Assigned {
 }
 
 #[cfg(test)]
-#[path = "assigned_tests.rs"]
 mod tests;

@@ -245,5 +245,4 @@ fn read(
 }
 
 #[cfg(test)]
-#[path = "fetch_tests.rs"]
 mod tests;

@@ -338,5 +338,4 @@ enum Grown {
 }
 
 #[cfg(test)]
-#[path = "accumulator_tests.rs"]
 mod tests;

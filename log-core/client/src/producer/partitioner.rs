@@ -152,7 +152,7 @@ mod tests {
             assert!([1, 4].contains(&sticky.next(|| vec![1, 4], 6, 10, 1)));
         }
         for _ in 0..50 {
-            assert!((0..6).contains(&sticky.next(|| vec![], 6, 10, 1)));
+            assert!((0..6).contains(&sticky.next(Vec::new, 6, 10, 1)));
         }
     }
 }

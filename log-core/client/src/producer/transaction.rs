@@ -252,5 +252,4 @@ fn refused(what: &str, phase: &Phase) -> ClientError {
 }
 
 #[cfg(test)]
-#[path = "transaction_tests.rs"]
 mod tests;
