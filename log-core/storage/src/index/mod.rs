@@ -54,7 +54,7 @@ impl SegmentIndex {
         let entries = Entries::Growing {
             entries: Vec::new(),
             persisted: 0,
-            must_rewrite: true,
+            must_rewrite: false,
         };
         Self {
             header,
@@ -63,10 +63,11 @@ impl SegmentIndex {
         }
     }
 
-    /// An index whose first entries were read back from its file.
-    pub(crate) fn growing(header: SegmentHeader, entries: Vec<IndexEntry>) -> Self {
-        let persisted = entries.len();
-        let must_rewrite = persisted == 0;
+    /// An index whose first entries were read back from its file, which has `count` of them. What
+    /// comes behind the usable ones must not be taken for entries later.
+    pub(crate) fn growing(header: SegmentHeader, entries: Vec<IndexEntry>, count: usize) -> Self {
+        let must_rewrite = entries.len() != count;
+        let persisted = if must_rewrite { 0 } else { count };
         Self {
             header,
             entries: Entries::Growing {

@@ -201,7 +201,8 @@ impl PartitionLog {
                 Ok(end) => end,
                 Err(OpenError::Corrupt(damage)) => {
                     writer.suspect(header.base_offset, damage.position, damage.to_string());
-                    header.base_offset
+                    // Where it ends is not known, so nothing can be missing behind it.
+                    i64::MAX
                 }
                 Err(error) => return Err(error),
             };
@@ -360,11 +361,19 @@ impl PartitionLog {
         segment: &Arc<Segment>,
         target: SegmentEnd,
     ) -> Result<(), OpenError> {
-        let mut entries = self
-            .open_index(segment)
-            .map(|index| index.valid_entries())
-            .unwrap_or_default();
+        let file = self.open_index(segment);
+        let count = file.as_ref().map_or(0, |file| file.count());
+        let mut entries = file.map(|file| file.valid_entries()).unwrap_or_default();
         entries.retain(|entry| u64::from(entry.position) < target.position);
+        while let Some(last) = entries.last() {
+            let offset = segment.base_offset() + i64::from(last.relative_offset);
+            let mut there = segment.scan(last.position.into(), target.position, 4096)?;
+            match there.peek() {
+                Ok(Some((_, header))) if header.base_offset == offset => break,
+                Err(ScanError::File(error)) => return Err(error.into()),
+                _ => entries.pop(),
+            };
+        }
         let interval = self.config().index_interval_bytes;
         let mut times = segment.times();
         let mut from = SEGMENT_HEADER;
@@ -372,7 +381,7 @@ impl PartitionLog {
             from = u64::from(last.position);
             times.largest = last.largest_before;
         }
-        let mut index = SegmentIndex::growing(segment.header(), entries);
+        let mut index = SegmentIndex::growing(segment.header(), entries, count);
         let mut scanner = segment.scan(from, target.position, WALK_CHUNK)?;
         loop {
             match scanner.next() {

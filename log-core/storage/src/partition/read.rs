@@ -43,6 +43,8 @@ struct Request {
     max_bytes: usize,
     min_one: bool,
     upto: i64,
+    /// Durable end.
+    end: i64,
 }
 
 /// What a segment gave.
@@ -73,6 +75,7 @@ impl PartitionLog {
             max_bytes,
             min_one,
             upto,
+            end: 0,
         };
         loop {
             let (found, log_start, generation) = {
@@ -89,7 +92,7 @@ impl PartitionLog {
                     end,
                 });
             }
-            request.upto = upto.min(end);
+            (request.upto, request.end) = (upto.min(end), end);
             let Some((segment, next)) = found else {
                 self.check_deleted()?;
                 return Ok(Bytes::new());
@@ -223,6 +226,13 @@ impl PartitionLog {
             } else if header.base_offset < taken.next_offset {
                 return Err(damaged(format!(
                     "offset {} comes again",
+                    header.base_offset
+                )));
+            }
+            // All that was here at the start is durable; offsets lie outside the checksum.
+            if position < segment.inherited() && header.next_offset() > request.end {
+                return Err(damaged(format!(
+                    "offset {} is behind the end",
                     header.base_offset
                 )));
             }

@@ -135,7 +135,7 @@ impl PartitionLog {
         const WORTH_A_SYNC: usize = 256;
         let mut index = segment.index.write();
         let count = index.unpersisted_count();
-        if count < WORTH_A_SYNC || (count == usize::MAX && segment.size() == 0) {
+        if count < WORTH_A_SYNC {
             return Ok(());
         }
         let Some((entries, after)) = index.unpersisted() else {

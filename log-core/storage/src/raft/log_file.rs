@@ -12,6 +12,7 @@ use headwater_env::DiskFile;
 use crate::encoding::{Fields, PutFields};
 use crate::error::{Corruption, FileError, OpenError, Stopped};
 use crate::medium::Medium;
+use crate::raft::{RegisterError, replace_file};
 use crate::sealed::FORMAT_VERSION;
 
 const MAGIC: [u8; 8] = *b"HWENTRY\0";
@@ -240,7 +241,8 @@ impl LogFile {
         Ok(Some(bytes.into()))
     }
 
-    /// Cuts entries from `index` on and syncs that.
+    /// Cuts entries from `index` on, durably. The file is replaced: cutting it in place may leave
+    /// zeros behind the cut at its old length, which would look like damage.
     pub(super) fn truncate_from(
         &mut self,
         medium: &Medium,
@@ -251,12 +253,19 @@ impl LogFile {
             return Ok(());
         };
         let len = payload - FRAME_HEADER as u64;
+        let mut kept = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        let failed = |action| {
+            let wrap = FileError::new(action, &self.path);
+            |error| AppendFailure::File(wrap(error))
+        };
         self.file
-            .set_len(len)
-            .map_err(|error| AppendFailure::File(FileError::new("cut", &self.path)(error)))?;
-        medium
-            .sync_file(self.file.as_ref(), &self.path)
-            .map_err(AppendFailure::Stopped)?;
+            .read_exact_at(&mut kept, 0)
+            .map_err(failed("read"))?;
+        replace_file(medium, &self.path, &kept).map_err(|error| match error {
+            RegisterError::File(error) => AppendFailure::File(error),
+            RegisterError::Stopped(stopped) => AppendFailure::Stopped(stopped),
+        })?;
+        self.file = medium.disk.open(&self.path).map_err(failed("open"))?;
         self.entries.truncate(keep);
         (self.len, self.synced) = (len, len);
         Ok(())

@@ -35,6 +35,18 @@ use syncer::{Demand, Syncer};
 #[derive(Clone)]
 pub struct Storage {
     inner: Arc<Inner>,
+    _keeper: Arc<Keeper>,
+}
+
+/// Held by the handles and not by the threads, so that the last handle's end is the end.
+struct Keeper(Arc<Inner>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if self.0.close(false).is_err() {
+            tracing::debug!("storage was stopped before it was dropped");
+        }
+    }
 }
 
 pub(crate) struct Inner {
@@ -274,19 +286,10 @@ impl Inner {
     }
 
     fn join_threads(&self) {
-        let me = std::thread::current().id();
         for thread in std::mem::take(&mut *self.threads.lock()) {
-            if thread.thread().id() != me && thread.join().is_err() {
+            if thread.join().is_err() {
                 tracing::error!("a storage thread panicked");
             }
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if self.close(false).is_err() {
-            tracing::debug!("storage was stopped before it was dropped");
         }
     }
 }

@@ -8,7 +8,7 @@ use headwater_env::{Clock, Disk};
 use parking_lot::{Mutex, RwLock};
 
 use super::syncer::Syncer;
-use super::{Inner, Storage};
+use super::{Inner, Keeper, Storage};
 use crate::checkpoint::CheckpointFile;
 use crate::core::Core;
 use crate::encoding::{Fields, PutFields};
@@ -72,18 +72,20 @@ impl Storage {
         let incarnation = Register::open(medium.clone(), &journal_dir.join("incarnation"))?;
         let (file, checkpoints) = CheckpointFile::open(medium.clone(), &root.join("checkpoints"))?;
         let core = Arc::new(Core::new(medium, clock, options, partitions_dir, file));
+        let inner = Arc::new(Inner {
+            core,
+            partitions: RwLock::default(),
+            syncer: Mutex::new(Syncer::default()),
+            journal_dir,
+            incarnation,
+            checkpoints: Mutex::new(Some(checkpoints)),
+            threads: Mutex::default(),
+            is_closing: AtomicBool::new(false),
+            lock: Mutex::new(Some(lock)),
+        });
         Ok(Self {
-            inner: Arc::new(Inner {
-                core,
-                partitions: RwLock::default(),
-                syncer: Mutex::new(Syncer::default()),
-                journal_dir,
-                incarnation,
-                checkpoints: Mutex::new(Some(checkpoints)),
-                threads: Mutex::default(),
-                is_closing: AtomicBool::new(false),
-                lock: Mutex::new(Some(lock)),
-            }),
+            _keeper: Arc::new(Keeper(Arc::clone(&inner))),
+            inner,
         })
     }
 }

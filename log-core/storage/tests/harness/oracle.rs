@@ -1,5 +1,7 @@
 //! What must be found after a power cut, kept beside the storage by the test itself.
 
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "part of a test")]
+
 use std::collections::BTreeMap;
 
 use headwater_storage::{KnownPartition, LogConfig, Lsn, TopicPartitionId};
@@ -97,7 +99,13 @@ impl Oracle {
     /// Compares a recovered node with what must be there; `lost` counts relaxed records that are not.
     pub fn check(&self, node: &Node, keeps_everything: bool, lost: &mut u64) -> Result<(), String> {
         if !node.recovery.quarantined.is_empty() || !node.recovery.strays.is_empty() {
-            return Err(format!("{:?}", node.recovery));
+            let reasons: Vec<_> = node
+                .storage
+                .partitions()
+                .iter()
+                .filter_map(|log| log.unusable())
+                .collect();
+            return Err(format!("{:?} {reasons:?}", node.recovery));
         }
         for (id, _) in &self.deleted {
             let end = node.partition(*id).log_end_offset();
