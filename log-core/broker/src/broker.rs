@@ -183,11 +183,8 @@ impl Broker {
         }
         let housekeeping = self.housekeeping.lock().take();
         if let Some(housekeeping) = housekeeping {
-            let housekeeper = self.node.housekeeper.clone();
-            let ended = tokio::task::spawn_blocking(move || {
-                housekeeper.stop();
-                housekeeping.join().is_ok()
-            });
+            self.node.housekeeper.stop();
+            let ended = tokio::task::spawn_blocking(move || housekeeping.join().is_ok());
             if !ended.await.unwrap_or(false) {
                 tracing::error!("housekeeping did not end in order");
             }
@@ -206,6 +203,7 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        self.node.housekeeper.stop();
     }
 }
 

@@ -79,7 +79,6 @@ impl Topics {
     }
 
     /// Makes logs for what is new in the quorum's image, reconfigures what changed and takes out
-
     /// what was deleted. Returns whether there are partitions to be deleted from disk. Changing
     /// a topic's durability waits for the disk.
     ///

@@ -39,10 +39,11 @@ impl Housekeeper {
         }
     }
 
-    /// Ends the thread after what it is at. Blocks until it takes the call.
+    /// Wakes the thread to find that the node stops. A call that is in waiting does that too.
     pub(crate) fn stop(&self) {
-        // Without a thread there is nothing to stop.
-        let _ = self.wake.send(Call::Stop);
+        match self.wake.try_send(Call::Stop) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
     }
 }
 
@@ -56,7 +57,11 @@ pub(crate) fn start(node: Arc<Node>, calls: Receiver<Call>) -> io::Result<JoinHa
 fn run(node: &Node, calls: &Receiver<Call>) {
     let interval = node.config.settings.retention_check_interval;
     loop {
-        match calls.recv_timeout(interval) {
+        let call = calls.recv_timeout(interval);
+        if *node.shutdown.borrow() {
+            return;
+        }
+        match call {
             Ok(Call::Deleted) => remove_deleted(node),
             Err(RecvTimeoutError::Timeout) => {
                 remove_deleted(node);
@@ -76,7 +81,13 @@ fn remove_deleted(node: &Node) {
 }
 
 fn clean(node: &Node) {
-    if let Err(error) = node.storage.run_retention(node.clock.wall()) {
+    let now = node.clock.wall();
+    if let Err(error) = node.storage.run_retention(now) {
         tracing::error!(%error, "retention failed");
+    }
+    match node.storage.compact(now) {
+        Ok(0) => {}
+        Ok(count) => tracing::debug!(count, "partitions compacted"),
+        Err(error) => tracing::error!(%error, "compaction failed"),
     }
 }

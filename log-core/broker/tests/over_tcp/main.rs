@@ -1,5 +1,11 @@
 //! A broker over TCP, request by request, with the plain codec as the client.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy knows only test functions as tests, not what they call"
+)]
+
 mod client;
 mod configs;
 mod fetching;

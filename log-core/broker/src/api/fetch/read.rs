@@ -108,7 +108,10 @@ impl Read {
             high_watermark
         };
         let start = log.log_start_offset();
-        if asked.fetch_offset < start || asked.fetch_offset > log.log_end_offset() {
+        // What is appended and not yet durable is waited for like what is not appended at all.
+        let beyond =
+            asked.fetch_offset > high_watermark && asked.fetch_offset > log.log_end_offset();
+        if asked.fetch_offset < start || beyond {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let records = self.records(log, asked, upto, bounds)?;
