@@ -69,7 +69,7 @@ async fn delete(node: &Node, wanted: DeleteTopicState, first: bool) -> Deletable
             result.topic_id = id;
             node.change_metadata(Command::DeleteTopic { id })
                 .await
-                .map(drop)
+                .map(|_| node.coordinators.topics_deleted(result.name.as_slice()))
         }
         Err(refused) => Err(refused),
     };

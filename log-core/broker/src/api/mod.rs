@@ -6,23 +6,39 @@
 //! metadata quorum) is the future in the [`Reply`]. Futures of one connection run side by side;
 //! their answers leave in the order of the requests.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod api_versions;
 mod configs;
+mod coordinated;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_topic_partitions;
+mod end_txn;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
 mod incremental_alter_configs;
+mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod partition;
 mod produce;
 mod reply;
+mod sync_group;
+mod txn_offset_commit;
 
 use std::sync::{Arc, LazyLock};
 
@@ -71,8 +87,22 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::of::<incremental_alter_configs::IncrementalAlterConfigs>(),
         Entry::of::<describe_cluster::DescribeCluster>(),
         Entry::of::<describe_topic_partitions::DescribeTopicPartitions>(),
+        Entry::of::<add_offsets_to_txn::AddOffsetsToTxn>(),
+        Entry::of::<add_partitions_to_txn::AddPartitionsToTxn>(),
+        Entry::of::<delete_groups::DeleteGroups>(),
+        Entry::of::<describe_groups::DescribeGroups>(),
+        Entry::of::<end_txn::EndTxn>(),
+        Entry::of::<find_coordinator::FindCoordinator>(),
+        Entry::of::<heartbeat::Heartbeat>(),
+        Entry::of::<init_producer_id::InitProducerId>(),
+        Entry::of::<join_group::JoinGroup>(),
+        Entry::of::<leave_group::LeaveGroup>(),
+        Entry::of::<list_groups::ListGroups>(),
+        Entry::of::<offset_commit::OffsetCommit>(),
+        Entry::of::<offset_fetch::OffsetFetch>(),
+        Entry::of::<sync_group::SyncGroup>(),
+        Entry::of::<txn_offset_commit::TxnOffsetCommit>(),
     ];
-    table.extend(crate::coordinators::handlers());
     table.sort_by_key(|entry| entry.key);
     table
 });

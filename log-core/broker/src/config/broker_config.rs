@@ -55,6 +55,8 @@ pub struct BrokerSettings {
     pub connections_max_idle: Duration,
     /// `log.retention.check.interval.ms`: pause between two passes of retention and compaction.
     pub retention_check_interval: Duration,
+    /// `group.initial.rebalance.delay.ms` (KIP-134): how long a new group waits for more members.
+    pub group_initial_rebalance_delay: Duration,
     /// `offsets.topic.num.partitions`. Takes effect when the topic is created.
     pub offsets_topic_partitions: i32,
     /// `transaction.state.log.num.partitions`. Takes effect when the topic is created.
@@ -88,6 +90,7 @@ impl Default for BrokerSettings {
             max_connections: 4_096,
             connections_max_idle: Duration::from_secs(600),
             retention_check_interval: Duration::from_secs(30),
+            group_initial_rebalance_delay: Duration::from_secs(3),
             offsets_topic_partitions: 50,
             transaction_topic_partitions: 50,
         }
@@ -178,6 +181,17 @@ pub(crate) static BROKER_KEYS: &[BrokerKey] = &[
         kind: ValueKind::Int,
         doc: "Longest fetch answer, in bytes, apart from a single batch that is longer.",
         value: |settings| settings.fetch_max_bytes.to_string(),
+    },
+    BrokerKey {
+        name: "group.initial.rebalance.delay.ms",
+        kind: ValueKind::Int,
+        doc: "Time a new group waits for more members before its first rebalance, in milliseconds.",
+        value: |settings| {
+            settings
+                .group_initial_rebalance_delay
+                .as_millis()
+                .to_string()
+        },
     },
     BrokerKey {
         name: "log.retention.check.interval.ms",

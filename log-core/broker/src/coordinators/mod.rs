@@ -1,26 +1,48 @@
 //! Groups and transactions on this node: the shell around the state machines of
 //! `headwater-coordination`.
 //!
-//! What a machine needs from the node is here or one call away:
-//! - its internal topic, made when it is first needed: [`Node::internal_topic`];
-//! - its partition's past: [`Node::replay`];
-//! - appends, with the journal position their durability is known by: [`PartitionLog::append`] and
-//!   [`Storage::wait_durable`];
-//! - time: `node.clock` for what is written and decided, [`Node::wake_at`] for timers;
-//! - tasks that end with the node: [`Node::spawn`].
-//!
-//! [`PartitionLog::append`]: headwater_storage::PartitionLog::append
-//! [`Storage::wait_durable`]: headwater_storage::Storage::wait_durable
+//! A request finds its partition in [`coordinator`], and [`partition`] steps the machine, appends
+//! what it wants written and hands out its answers. Beside each partition runs a task, [`driver`],
+//! that loads the machine from the log, tells it what has become durable and wakes it. Markers of
+//! decided transactions are written by [`markers`], through the machine where they end a
+//! transaction in a group.
+
+mod batch;
+mod coordinator;
+mod driver;
+mod machine;
+mod markers;
+mod partition;
+mod producer_ids;
 
 use std::sync::Arc;
 
+use headwater_coordination::ProducerIdentity;
+use headwater_coordination::groups::{GroupConfig, GroupCoordinator, Input};
+use headwater_coordination::transactions::{TransactionConfig, TransactionCoordinator};
 use headwater_wire::ErrorCode;
+use tokio::sync::Semaphore;
 
-use crate::api::Entry;
+use crate::internal_topics::{CONSUMER_OFFSETS, TRANSACTION_STATE};
 use crate::node::Node;
+use crate::topic_creation::TopicRefused;
+
+pub(crate) use coordinator::Coordinator;
+use driver::Kind;
+use producer_ids::ProducerIds;
 
 /// The coordinators of this node.
-pub(crate) struct Coordinators {}
+pub(crate) struct Coordinators {
+    pub(crate) groups: Arc<Coordinator<GroupCoordinator>>,
+    pub(crate) transactions: Arc<Coordinator<TransactionCoordinator>>,
+    producer_ids: ProducerIds,
+    /// Bounds the partitions that are replayed at a time: each takes a thread and up to a
+    /// mebibyte of its log.
+    loads: Semaphore,
+}
+
+/// Partitions that are replayed at a time.
+const LOADS_AT_A_TIME: usize = 4;
 
 /// A transactional batch that is the first of its producer's transaction in a partition.
 #[derive(Debug, Clone, Copy)]
@@ -32,28 +54,101 @@ pub(crate) struct TransactionalProduce<'a> {
     pub(crate) partition: i32,
 }
 
-/// Handlers of the APIs of groups and transactions, for the table of all APIs.
-pub(crate) fn handlers() -> Vec<Entry> {
-    Vec::new()
-}
-
 impl Coordinators {
     pub(crate) fn new() -> Self {
-        Self {}
+        let groups = Kind {
+            topic: CONSUMER_OFFSETS,
+            empty: empty_groups,
+            // Group coordinators end transactions of others and have none of their own.
+            write_markers: |_, _, _| {},
+        };
+        let transactions = Kind {
+            topic: TRANSACTION_STATE,
+            empty: empty_transactions,
+            write_markers: markers::write,
+        };
+        Self {
+            groups: Arc::new(Coordinator::new(groups)),
+            transactions: Arc::new(Coordinator::new(transactions)),
+            producer_ids: ProducerIds::new(),
+            loads: Semaphore::new(LOADS_AT_A_TIME),
+        }
     }
 
-    /// Loads what this node coordinates. Called once, when the node's topics are there and before
-    /// it listens.
-    pub(crate) fn start(&self, _node: &Arc<Node>) {}
+    /// Begins to load what this node coordinates. Called once, when the node's topics are there
+    /// and before it listens; requests that come before a partition is loaded wait for it.
+    pub(crate) fn start(&self, node: &Arc<Node>) {
+        self.groups.start(node);
+        self.transactions.start(node);
+    }
 
-    /// Checks that the producer's transaction goes on and has this partition (KIP-890). Must not
+    /// An id for a producer that nobody else was or will be given.
+    pub(crate) async fn next_producer_id(&self, node: &Node) -> Result<i64, TopicRefused> {
+        self.producer_ids.next(node).await
+    }
+
+    /// Drops the offsets of topics that were deleted.
+    pub(crate) fn topics_deleted(&self, names: &[String]) {
+        for partition in self.groups.partitions().iter().flat_map(|all| all.iter()) {
+            partition.tell(Input::TopicsDeleted(names.iter().cloned().collect()));
+        }
+    }
+
+    /// Checks that the producer's transaction goes on and has this partition (KIP-890). Does not
     /// wait.
+    ///
+    /// # Errors
+    /// What Kafka answers a producer of transaction.version 1: `NOT_ENOUGH_REPLICAS`, which it
+    /// retries, while the coordinator or the transaction before is not ready.
     pub(crate) fn verify_in_transaction(
         &self,
-        _node: &Node,
-        _produce: &TransactionalProduce<'_>,
+        produce: &TransactionalProduce<'_>,
     ) -> Result<(), ErrorCode> {
-        // No transaction has been begun here.
-        Err(ErrorCode::InvalidTxnState)
+        let producer = ProducerIdentity {
+            id: produce.producer_id,
+            epoch: produce.producer_epoch,
+        };
+        let verified = match self.transactions.partition(produce.transactional_id) {
+            // Nobody has begun a transaction here.
+            None => Err(ErrorCode::InvalidTxnState),
+            Some(partition) => partition.look(|machine| {
+                machine.verify(
+                    produce.transactional_id,
+                    producer,
+                    produce.topic,
+                    produce.partition,
+                )
+            }),
+        };
+        verified.map_err(|code| match code {
+            ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+            ErrorCode::CoordinatorLoadInProgress | ErrorCode::ConcurrentTransactions => {
+                ErrorCode::NotEnoughReplicas
+            }
+            other => other,
+        })
     }
+}
+
+fn empty_groups(node: &Node) -> GroupCoordinator {
+    GroupCoordinator::new(GroupConfig {
+        initial_rebalance_delay: node.config.settings.group_initial_rebalance_delay,
+        ..GroupConfig::default()
+    })
+}
+
+fn empty_transactions(node: &Node) -> TransactionCoordinator {
+    let topics = node.topics.load();
+    let offsets_topic_partitions = topics
+        .by_name(CONSUMER_OFFSETS)
+        .map_or(node.config.settings.offsets_topic_partitions, |topic| {
+            topic.image.partition_count()
+        });
+    let config = TransactionConfig {
+        offsets_topic_partitions,
+        ..TransactionConfig::default()
+    };
+    // One node leads every partition for as long as it exists, so there is no former coordinator
+    // to be told from it.
+    TransactionCoordinator::new(config, 0)
 }

@@ -142,7 +142,7 @@ impl<'a> Appending<'a> {
             topic: &located.topic.image.name,
             partition: index,
         };
-        self.node.coordinators.verify_in_transaction(self.node, &produce).map_err(|code| {
+        self.node.coordinators.verify_in_transaction(&produce).map_err(|code| {
             Refusal::new(
                 code,
                 format!("partition {index} is not part of an ongoing transaction of {transactional_id}"),

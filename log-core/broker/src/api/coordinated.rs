@@ -1,0 +1,91 @@
+//! What the handlers of groups and transactions share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, join_all};
+use headwater_coordination::groups::{Request, Response};
+use headwater_coordination::placement::group_partition;
+use headwater_wire::ErrorCode;
+use uuid::Uuid;
+
+use crate::context::RequestContext;
+use crate::node::Node;
+use crate::topics::TopicMap;
+
+/// Gives a request to the coordinator of `group_id`.
+pub(super) fn to_group(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    group_id: &str,
+    request: Request,
+) -> BoxFuture<'static, Response> {
+    node.coordinators
+        .groups
+        .submit(node, group_id, context.version, request)
+}
+
+/// The partition of `__consumer_offsets` that is or will be the group's.
+pub(super) fn offsets_partition(node: &Node, group_id: &str) -> i32 {
+    let count = node.coordinators.groups.partitions().map_or(
+        node.config.settings.offsets_topic_partitions,
+        |partitions| i32::try_from(partitions.len()).unwrap_or(i32::MAX),
+    );
+    group_partition(group_id, count)
+}
+
+/// Splits the groups of a request by the partition that answers for them.
+pub(super) fn by_partition<T>(
+    node: &Node,
+    groups: Vec<T>,
+    id: impl Fn(&T) -> &str,
+) -> Vec<(String, Vec<T>)> {
+    let mut parts: BTreeMap<i32, (String, Vec<T>)> = BTreeMap::new();
+    for group in groups {
+        let partition = offsets_partition(node, id(&group));
+        let part = parts
+            .entry(partition)
+            .or_insert_with(|| (id(&group).to_owned(), Vec::new()));
+        part.1.push(group);
+    }
+    parts.into_values().collect()
+}
+
+/// Waits for the answers of several coordinators and keeps what `part` finds in them.
+pub(super) async fn collect<T, P: IntoIterator<Item = T>>(
+    answers: Vec<BoxFuture<'static, Response>>,
+    part: impl Fn(Response) -> Option<P>,
+) -> Vec<T> {
+    join_all(answers)
+        .await
+        .into_iter()
+        .filter_map(part)
+        .flatten()
+        .collect()
+}
+
+/// The answer itself, out of the enum over all of them.
+///
+/// A machine answers every request in its own kind, so the other case is a fault in it; the
+/// default is what the client then gets, and the log the complaint.
+pub(super) fn own_kind<R: Default>(found: Option<R>) -> R {
+    found.unwrap_or_else(|| {
+        tracing::error!("a coordinator answered another request than the one it was asked");
+        R::default()
+    })
+}
+
+/// The name of a topic that a request names, by id if the id is set.
+///
+/// # Errors
+/// `UNKNOWN_TOPIC_ID` or `UNKNOWN_TOPIC_OR_PARTITION`.
+pub(super) fn topic_name(topics: &TopicMap, id: Uuid, name: &str) -> Result<String, ErrorCode> {
+    topics.find(id, name).map(|topic| topic.image.name.clone())
+}
+
+/// Whether the topic has this partition.
+pub(super) fn has_partition(topics: &TopicMap, name: &str, partition: i32) -> bool {
+    topics
+        .by_name(name)
+        .is_some_and(|topic| topic.locate(partition).is_ok())
+}

@@ -1,0 +1,140 @@
+//! What the two state machines have in common for the shell around them.
+
+use headwater_coordination::groups::{self, GroupCoordinator};
+use headwater_coordination::transactions::{self, TransactionCoordinator, WriteMarkers};
+use headwater_coordination::{Append, AppendId, LogEntry, Now, Time, Token};
+use headwater_wire::ErrorCode;
+use headwater_wire::records::BatchError;
+
+/// Why a partition of an internal topic could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error(transparent)]
+    Replay(#[from] crate::node::ReplayError),
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error(transparent)]
+    Groups(#[from] groups::LoadError),
+    #[error(transparent)]
+    Transactions(#[from] transactions::LoadError),
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// One thing a machine asks for.
+pub(crate) enum Action<M: Machine> {
+    Append { id: AppendId, append: Append },
+    Reply { token: Token, response: M::Response },
+    WriteMarkers(WriteMarkers),
+    WakeAt(Option<Now>),
+    Failed,
+}
+
+/// A coordinator's state machine.
+pub(crate) trait Machine: Sized + Send + 'static {
+    type Request: Send;
+    type Response: Send + 'static;
+    type Input: Send;
+    type Effect: Send;
+
+    const DURABLE: fn(AppendId) -> Self::Input;
+    const APPEND_FAILED: Self::Input;
+    const WAKE: Self::Input;
+
+    fn request(token: Token, version: i16, request: Self::Request) -> Self::Input;
+    /// The answer to a request that cannot be given to its machine.
+    fn refuse(request: Self::Request, version: i16, code: ErrorCode) -> Self::Response;
+    fn load(&mut self, entry: LogEntry<'_>) -> Result<(), LoadError>;
+    fn finish_loading(&mut self, time: Time, out: &mut Vec<Self::Effect>);
+    fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>);
+    fn action(effect: Self::Effect) -> Action<Self>;
+}
+
+impl Machine for GroupCoordinator {
+    type Request = groups::Request;
+    type Response = groups::Response;
+    type Input = groups::Input;
+    type Effect = groups::Effect;
+
+    const DURABLE: fn(AppendId) -> Self::Input = groups::Input::Durable;
+    const APPEND_FAILED: Self::Input = groups::Input::AppendFailed;
+    const WAKE: Self::Input = groups::Input::Wake;
+
+    fn request(token: Token, version: i16, request: Self::Request) -> Self::Input {
+        groups::Input::Request {
+            token,
+            version,
+            request,
+        }
+    }
+
+    fn refuse(request: Self::Request, version: i16, code: ErrorCode) -> Self::Response {
+        request.refused(version, code)
+    }
+
+    fn load(&mut self, entry: LogEntry<'_>) -> Result<(), LoadError> {
+        Ok(Self::load(self, entry)?)
+    }
+
+    fn finish_loading(&mut self, time: Time, out: &mut Vec<Self::Effect>) {
+        Self::finish_loading(self, time, out);
+    }
+
+    fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>) {
+        Self::step(self, input, time, out);
+    }
+
+    fn action(effect: Self::Effect) -> Action<Self> {
+        match effect {
+            groups::Effect::Append { id, append } => Action::Append { id, append },
+            groups::Effect::Reply { token, response } => Action::Reply { token, response },
+            groups::Effect::WakeAt(at) => Action::WakeAt(at),
+            groups::Effect::Failed => Action::Failed,
+        }
+    }
+}
+
+impl Machine for TransactionCoordinator {
+    type Request = transactions::Request;
+    type Response = transactions::Response;
+    type Input = transactions::Input;
+    type Effect = transactions::Effect;
+
+    const DURABLE: fn(AppendId) -> Self::Input = transactions::Input::Durable;
+    const APPEND_FAILED: Self::Input = transactions::Input::AppendFailed;
+    const WAKE: Self::Input = transactions::Input::Wake;
+
+    fn request(token: Token, version: i16, request: Self::Request) -> Self::Input {
+        transactions::Input::Request {
+            token,
+            version,
+            request,
+        }
+    }
+
+    fn refuse(request: Self::Request, version: i16, code: ErrorCode) -> Self::Response {
+        request.refused(version, code)
+    }
+
+    fn load(&mut self, entry: LogEntry<'_>) -> Result<(), LoadError> {
+        Ok(Self::load(self, entry)?)
+    }
+
+    fn finish_loading(&mut self, time: Time, out: &mut Vec<Self::Effect>) {
+        Self::finish_loading(self, time, out);
+    }
+
+    fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>) {
+        Self::step(self, input, time, out);
+    }
+
+    fn action(effect: Self::Effect) -> Action<Self> {
+        match effect {
+            transactions::Effect::Append { id, append } => Action::Append { id, append },
+            transactions::Effect::Reply { token, response } => Action::Reply { token, response },
+            transactions::Effect::WriteMarkers(markers) => Action::WriteMarkers(markers),
+            transactions::Effect::WakeAt(at) => Action::WakeAt(at),
+            transactions::Effect::Failed => Action::Failed,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Ending a decided transaction in all its partitions.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use headwater_coordination::groups;
+use headwater_coordination::transactions::{Input, TransactionCoordinator, WriteMarkers};
+use headwater_coordination::{Marker, Timestamp};
+use headwater_storage::{AppendError, AppendOrigin, Lsn, PartitionLog, ProducerError, Unusable};
+use tokio::sync::oneshot;
+
+use super::batch;
+use super::coordinator::arrival;
+use super::partition::Partition;
+use crate::internal_topics::CONSUMER_OFFSETS;
+use crate::node::Node;
+
+/// Pause before markers that could not be written are tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Writes the markers, however often it takes, and tells `coordinator` when they are durable.
+pub(super) fn write(
+    node: &Arc<Node>,
+    coordinator: &Arc<Partition<TransactionCoordinator>>,
+    wanted: WriteMarkers,
+) {
+    let (writer, coordinator) = (Arc::clone(node), Arc::clone(coordinator));
+    node.spawn("transaction markers", async move {
+        let mut left = wanted.clone();
+        loop {
+            let written = write_once(&writer, &left).await;
+            for (topic, index) in &written {
+                if let Some(indexes) = left.partitions.get_mut(topic) {
+                    indexes.remove(index);
+                }
+            }
+            left.partitions.retain(|_, indexes| !indexes.is_empty());
+            if left.partitions.is_empty() {
+                coordinator.tell(Input::MarkersWritten {
+                    transactional_id: wanted.transactional_id,
+                    producer: wanted.marker.producer,
+                    partitions: wanted.partitions,
+                });
+                return;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    });
+}
+
+/// Tries every partition once and returns those that are done with.
+async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32)> {
+    let mut done = Vec::new();
+    let mut appended = Vec::new();
+    let mut newest: Option<Lsn> = None;
+    let mut groups = Vec::new();
+    for (topic, indexes) in &wanted.partitions {
+        if topic == CONSUMER_OFFSETS && node.topics.load().by_name(topic).is_some() {
+            groups.extend(end_in_groups(node, wanted.marker, indexes));
+            continue;
+        }
+        for &index in indexes {
+            match append(node, topic, index, &wanted.marker) {
+                Outcome::Appended(lsn) => {
+                    newest = newest.max(Some(lsn));
+                    appended.push((topic.clone(), index));
+                }
+                Outcome::Done => done.push((topic.clone(), index)),
+                Outcome::Again => {}
+            }
+        }
+    }
+    // One sync for all of them: the newest position covers the others.
+    if let Some(lsn) = newest
+        && node.storage.wait_durable(lsn).await.is_ok()
+    {
+        done.append(&mut appended);
+    }
+    for (index, answer) in groups {
+        if answer.await == groups::Response::MarkerWritten {
+            done.push((CONSUMER_OFFSETS.to_owned(), index));
+        }
+    }
+    done
+}
+
+type GroupAnswer = BoxFuture<'static, groups::Response>;
+
+/// The group coordinators write their markers themselves, so that they know what they did.
+fn end_in_groups(
+    node: &Arc<Node>,
+    marker: Marker,
+    indexes: &BTreeSet<i32>,
+) -> Vec<(i32, GroupAnswer)> {
+    let Some(partitions) = node.coordinators.groups.partitions() else {
+        return Vec::new();
+    };
+    indexes
+        .iter()
+        .filter_map(|&index| {
+            let partition = partitions.get(usize::try_from(index).ok()?)?;
+            let (reply, answer) = oneshot::channel();
+            partition.submit(reply, |token| groups::Input::EndTransaction {
+                token,
+                marker,
+            });
+            Some((index, arrival(answer)))
+        })
+        .collect()
+}
+
+enum Outcome {
+    Appended(Lsn),
+    /// There is nothing to end (any more).
+    Done,
+    Again,
+}
+
+fn append(node: &Node, topic: &str, index: i32, marker: &Marker) -> Outcome {
+    let topics = node.topics.load();
+    let log = topics
+        .by_name(topic)
+        .and_then(|topic| topic.logs.get(usize::try_from(index).ok()?));
+    match log {
+        // A topic that was deleted took the transaction's records with it.
+        None => Outcome::Done,
+        Some(log) => append_to(node, log, marker),
+    }
+}
+
+fn append_to(node: &Node, log: &PartitionLog, marker: &Marker) -> Outcome {
+    let at = Timestamp::from_millis(node.clock.wall().as_millis());
+    let Ok(batch) = batch::encode_marker(marker, at) else {
+        return Outcome::Again;
+    };
+    match log.append(&[batch], AppendOrigin::Coordinator) {
+        Ok(appended) => Outcome::Appended(appended.lsn),
+        Err(AppendError::Unusable(Unusable::Deleted(_))) => Outcome::Done,
+        // A later marker has been here: what this one would end has ended.
+        Err(AppendError::Producer(
+            ProducerError::EpochFenced { .. } | ProducerError::CoordinatorFenced { .. },
+        )) => Outcome::Done,
+        Err(error) => {
+            tracing::warn!(%error, "a transaction's marker could not be written, trying again");
+            Outcome::Again
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One partition of an internal topic with the machine that answers for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use headwater_coordination::transactions::WriteMarkers;
+use headwater_coordination::{AppendId, Now, Time, Timestamp, Token};
+use headwater_env::Clock;
+use headwater_storage::{AppendOrigin, Lsn, PartitionLog};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use super::batch;
+use super::machine::{Action, LoadError, Machine};
+use crate::node::Node;
+
+/// Requests that may wait for a partition to be loaded; more are refused, to be tried again.
+/// Bounded in bytes by the frames in flight, which the listener bounds.
+const WAITING_MAX: usize = 4_096;
+
+/// A machine, the log beneath it, and the requests it has not answered.
+///
+/// Whoever steps the machine carries out its effects under the same lock, so appends are in the
+/// log in the order in which the machine made them.
+pub(crate) struct Partition<M: Machine> {
+    log: Arc<PartitionLog>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State<M>>,
+    /// There is work for the partition's task.
+    changed: Notify,
+}
+
+struct State<M: Machine> {
+    machine: M,
+    phase: Phase<M>,
+    replies: HashMap<Token, oneshot::Sender<M::Response>>,
+    last_token: u64,
+    /// The newest append that nobody waits for yet.
+    unsynced: Option<(AppendId, Lsn)>,
+    work: Work,
+}
+
+enum Phase<M: Machine> {
+    /// The machine is of no use; inputs wait for the one that is being loaded.
+    Loading(VecDeque<M::Input>),
+    Active,
+    Closed,
+}
+
+/// What the partition's task has to do.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) wake_at: Option<Now>,
+    pub(super) markers: Vec<WriteMarkers>,
+    /// The machine has failed and has to be loaded anew.
+    pub(super) must_load: bool,
+}
+
+impl<M: Machine> Partition<M> {
+    /// A partition that is yet to be loaded. `empty` refuses what cannot wait.
+    pub(super) fn new(log: Arc<PartitionLog>, clock: Arc<dyn Clock>, empty: M) -> Self {
+        let state = State {
+            machine: empty,
+            phase: Phase::Loading(VecDeque::new()),
+            replies: HashMap::new(),
+            last_token: 0,
+            unsynced: None,
+            work: Work {
+                must_load: true,
+                ..Work::default()
+            },
+        };
+        Self {
+            log,
+            clock,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Steps the machine with an input that is answered, at once or as soon as it is loaded, in
+    /// the order of the calls. The answer comes when it may be known.
+    pub(super) fn submit(
+        &self,
+        reply: oneshot::Sender<M::Response>,
+        input: impl FnOnce(Token) -> M::Input,
+    ) {
+        let mut state = self.state.lock();
+        state.last_token += 1;
+        let token = Token(state.last_token);
+        state.replies.insert(token, reply);
+        match &mut state.phase {
+            Phase::Loading(waiting) if waiting.len() < WAITING_MAX => {
+                waiting.push_back(input(token));
+            }
+            _ => self.step(&mut state, input(token)),
+        }
+    }
+
+    /// Steps the machine with an input that has no answer. Ignored while the machine is loading:
+    /// what the input is about is in the log by then, or will be asked for again.
+    pub(super) fn tell(&self, input: M::Input) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Active) {
+            self.step(&mut state, input);
+        }
+    }
+
+    /// Looks at the machine.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&M) -> R) -> R {
+        look(&self.state.lock().machine)
+    }
+
+    /// Whether there is nothing to replay.
+    pub(super) fn is_log_empty(&self) -> bool {
+        self.log.log_start_offset() >= self.log.log_end_offset()
+    }
+
+    /// Replays the log into `machine` and lets it take over.
+    ///
+    /// Blocks on the disk.
+    pub(super) fn load(&self, node: &Node, mut machine: M) -> Result<(), LoadError> {
+        node.replay(&self.log, |batch| {
+            batch::replay(&batch, |entry| machine.load(entry))
+        })?;
+        let mut state = self.state.lock();
+        let Phase::Loading(waiting) = std::mem::replace(&mut state.phase, Phase::Active) else {
+            return Err(LoadError::Stopping);
+        };
+        state.machine = machine;
+        let mut effects = Vec::new();
+        state.machine.finish_loading(self.time(), &mut effects);
+        self.carry_out(&mut state, effects);
+        for input in waiting {
+            self.step(&mut state, input);
+        }
+        Ok(())
+    }
+
+    /// Waits until there is work.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Takes what there is to do. The time to wake at stays.
+    pub(super) fn take_work(&self) -> Work {
+        let work = &mut self.state.lock().work;
+        let wake_at = work.wake_at;
+        let taken = std::mem::take(work);
+        work.wake_at = wake_at;
+        taken
+    }
+
+    /// Takes the newest append that nobody waits for yet: when it is durable, all before it are.
+    pub(super) fn take_unsynced(&self) -> Option<(AppendId, Lsn)> {
+        self.state.lock().unsynced.take()
+    }
+
+    /// Reports appends as durable.
+    pub(super) fn durable(&self, upto: AppendId) {
+        self.tell((M::DURABLE)(upto));
+    }
+
+    /// The time the machine asked for has come.
+    pub(super) fn wake(&self) {
+        let mut state = self.state.lock();
+        state.work.wake_at = None;
+        if matches!(state.phase, Phase::Active) {
+            self.step(&mut state, M::WAKE);
+        }
+    }
+
+    /// Answers everything with an error and takes no more: the node stops.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        let phase = std::mem::replace(&mut state.phase, Phase::Closed);
+        self.step(&mut state, M::APPEND_FAILED);
+        if let Phase::Loading(waiting) = phase {
+            for input in waiting {
+                self.step(&mut state, input);
+            }
+        }
+        state.work = Work::default();
+    }
+
+    fn step(&self, state: &mut State<M>, input: M::Input) {
+        let mut effects = Vec::new();
+        state.machine.step(input, self.time(), &mut effects);
+        self.carry_out(state, effects);
+    }
+
+    fn carry_out(&self, state: &mut State<M>, effects: Vec<M::Effect>) {
+        let mut has_failed = false;
+        for effect in effects {
+            match M::action(effect) {
+                Action::Append { id, append } if !has_failed => match self.append(&append) {
+                    Ok(lsn) => state.unsynced = Some((id, lsn)),
+                    Err(error) => {
+                        tracing::error!(%error, "a coordinator cannot write its log");
+                        has_failed = true;
+                    }
+                },
+                // What follows a failed append must not be written without it.
+                Action::Append { .. } => {}
+                Action::Reply { token, response } => {
+                    if let Some(reply) = state.replies.remove(&token) {
+                        // The one who asked may be gone.
+                        drop(reply.send(response));
+                    }
+                }
+                Action::WriteMarkers(markers) => state.work.markers.push(markers),
+                Action::WakeAt(at) => state.work.wake_at = at,
+                Action::Failed => {
+                    if matches!(state.phase, Phase::Active) {
+                        state.phase = Phase::Loading(VecDeque::new());
+                    }
+                    state.work.must_load = true;
+                }
+            }
+        }
+        if has_failed {
+            self.step(state, M::APPEND_FAILED);
+        }
+        self.changed.notify_one();
+    }
+
+    fn append(&self, append: &headwater_coordination::Append) -> Result<Lsn, AppendFailed> {
+        let at = Timestamp::from_millis(self.clock.wall().as_millis());
+        let batch = batch::encode(append, at)?;
+        Ok(self.log.append(&[batch], AppendOrigin::Coordinator)?.lsn)
+    }
+
+    fn time(&self) -> Time {
+        Time {
+            now: Now::from_nanos(self.clock.now().as_nanos()),
+            wall: Timestamp::from_millis(self.clock.wall().as_millis()),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AppendFailed {
+    #[error(transparent)]
+    Batch(#[from] headwater_wire::records::BatchError),
+    #[error(transparent)]
+    Log(#[from] headwater_storage::AppendError),
+}

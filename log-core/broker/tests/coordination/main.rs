@@ -1,0 +1,12 @@
+//! Groups and transactions on a broker with its log, in process.
+
+#[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod offsets;
+#[cfg(test)]
+mod restarts;
+#[cfg(test)]
+mod transactions;
