@@ -65,6 +65,12 @@ impl JournalScan {
             }
         }
         files.reverse();
+        // A file that was free may have been half overwritten under its old first block.
+        let needed = files
+            .partition_point(|(header, _)| header.first <= tail)
+            .max(1)
+            - 1;
+        others.extend(files.drain(..needed).map(|(_, file)| file));
         match files.first() {
             Some((header, _)) if header.first <= tail => Ok(Self {
                 incarnation,
