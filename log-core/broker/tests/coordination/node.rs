@@ -337,7 +337,6 @@ impl<T: Transport> Node<T> {
                 }],
                 ..Default::default()
             }],
-            ..Default::default()
         };
         let response = self.call(11, request).await;
         error(response.responses[0].partition_responses[0].error_code)
