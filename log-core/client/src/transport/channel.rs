@@ -44,7 +44,8 @@ struct Address(String);
 struct Slot {
     open: Option<Arc<Open>>,
     backoff: Backoff,
-    retry_at: Option<Instant>,
+    /// The last failure to connect, which stands until this time.
+    failed_until: Option<(Instant, ClientError)>,
 }
 
 struct Open {
@@ -181,7 +182,7 @@ impl Channel {
         match target {
             Target::Node(id) => {
                 let node = view.nodes.get(&id).ok_or(ClientError::UnknownNode(id))?;
-                self.open_address(node.address(), true).await
+                self.open_address(node.address()).await
             }
             Target::Any => {
                 let mut addresses: Vec<String> =
@@ -201,8 +202,7 @@ impl Channel {
             let Some(address) = addresses.get(index) else {
                 continue;
             };
-            let is_last = step + 1 == addresses.len();
-            match self.open_address(address.clone(), is_last).await {
+            match self.open_address(address.clone()).await {
                 Ok(open) => return Ok(open),
                 Err(error) => {
                     failure = error;
@@ -213,9 +213,9 @@ impl Channel {
         Err(failure)
     }
 
-    /// The connection to `address`, made if need be. Waits out the pause after a failed connect
-    /// only if `patient`.
-    async fn open_address(&self, address: String, patient: bool) -> Result<Arc<Open>, ClientError> {
+    /// The connection to `address`, made if need be. After a failed attempt that failure stands
+    /// for a while, so that callers who try again do not all knock at once.
+    async fn open_address(&self, address: String) -> Result<Arc<Open>, ClientError> {
         let config = &self.cluster.config;
         let slot = {
             let mut slots = self.slots.lock();
@@ -224,7 +224,7 @@ impl Channel {
                 Arc::new(tokio::sync::Mutex::new(Slot {
                     open: None,
                     backoff,
-                    retry_at: None,
+                    failed_until: None,
                 }))
             });
             slot.clone()
@@ -238,25 +238,22 @@ impl Channel {
             return Ok(open.clone());
         }
         slot.open = None;
-        if let Some(retry_at) = slot.retry_at.filter(|at| *at > Instant::now()) {
-            if !patient {
-                return Err(ClientError::Disconnected {
-                    address,
-                    reason: "the last attempt to connect failed a moment ago".to_owned(),
-                });
-            }
-            tokio::time::sleep_until(retry_at).await;
+        if let Some((until, failure)) = &slot.failed_until
+            && *until > Instant::now()
+        {
+            return Err(failure.clone());
         }
         match self.connect(&address).await {
             Ok(open) => {
                 let open = Arc::new(open);
                 slot.open = Some(open.clone());
                 slot.backoff.reset();
-                slot.retry_at = None;
+                slot.failed_until = None;
                 Ok(open)
             }
             Err(error) => {
-                slot.retry_at = Some(Instant::now() + slot.backoff.advance());
+                let until = Instant::now() + slot.backoff.advance();
+                slot.failed_until = Some((until, error.clone()));
                 Err(error)
             }
         }
