@@ -1,6 +1,6 @@
 //! A broker from start to stop.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -318,11 +318,17 @@ async fn register(
     random: &dyn Random,
 ) -> Result<i64, QuorumError> {
     let advertised = config.advertised.as_ref();
-    let listened = address.ip().to_string();
+    let mut listened = address.ip();
+    if listened.is_unspecified() && advertised.is_none() {
+        listened = Ipv4Addr::LOCALHOST.into();
+        tracing::warn!(
+            "listening on all addresses, clients are told {listened}; configure an advertised host for those on other machines"
+        );
+    }
     let command = Command::RegisterBroker {
         id: config.node_id,
         incarnation: uuid::Builder::from_random_bytes(random.bytes16()).into_uuid(),
-        host: advertised.map_or(listened, |advertised| advertised.host.clone()),
+        host: advertised.map_or(listened.to_string(), |advertised| advertised.host.clone()),
         port: advertised
             .and_then(|advertised| advertised.port)
             .unwrap_or(address.port()),

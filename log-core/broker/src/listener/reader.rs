@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::connection::Closed;
-use super::request::start;
+use super::request::{Client, start};
 use super::writer::Pending;
 use crate::memory::{MemoryBudget, Reservation};
 use crate::node::Node;
@@ -27,7 +27,7 @@ const ROOM_MAX: usize = 1024 * 1024;
 pub(super) struct Reader {
     node: Arc<Node>,
     half: OwnedReadHalf,
-    client_host: Arc<str>,
+    client: Client,
     request_memory: MemoryBudget,
     queue: mpsc::Sender<Pending>,
     buffer: BytesMut,
@@ -41,11 +41,11 @@ impl Reader {
         request_memory: MemoryBudget,
         queue: mpsc::Sender<Pending>,
     ) -> Self {
-        let client_host = Arc::from(peer.ip().to_string());
+        let client = Client::new(Arc::from(peer.ip().to_string()));
         Self {
             node,
             half,
-            client_host,
+            client,
             request_memory,
             queue,
             buffer: BytesMut::new(),
@@ -65,7 +65,7 @@ impl Reader {
                     reservation = self.request_memory.reserve(length).await;
                 }
                 if let Some(frame) = frame::split(&mut self.buffer, limit)? {
-                    let pending = start(&self.node, &self.client_host, frame, reservation.take())?;
+                    let pending = start(&self.node, &mut self.client, frame, reservation.take())?;
                     if let Some(pending) = pending
                         && self.queue.send(pending).await.is_err()
                     {

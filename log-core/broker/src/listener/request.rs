@@ -14,6 +14,30 @@ use crate::context::RequestContext;
 use crate::memory::Reservation;
 use crate::node::Node;
 
+/// Who is at the other end of a connection.
+pub(super) struct Client {
+    host: Arc<str>,
+    /// The id of its last request: a client seldom changes it.
+    last_id: Option<Arc<str>>,
+}
+
+impl Client {
+    /// The client at this address.
+    pub(super) fn new(host: Arc<str>) -> Self {
+        Self {
+            host,
+            last_id: None,
+        }
+    }
+
+    fn id(&mut self, id: Option<&str>) -> Option<Arc<str>> {
+        if self.last_id.as_deref() != id {
+            self.last_id = id.map(Arc::from);
+        }
+        self.last_id.clone()
+    }
+}
+
 /// Where a response goes and how it is written.
 #[derive(Debug, Clone, Copy)]
 struct ReplyTo {
@@ -26,7 +50,7 @@ struct ReplyTo {
 /// counted with; it is given back once the answer is made.
 pub(super) fn start(
     node: &Arc<Node>,
-    client_host: &Arc<str>,
+    client: &mut Client,
     frame: Bytes,
     held: Option<Reservation>,
 ) -> Result<Option<Pending>, Closed> {
@@ -50,8 +74,8 @@ pub(super) fn start(
         ))
     })?;
     let context = RequestContext {
-        client_id: header.client_id.as_deref().map(Arc::from),
-        client_host: Arc::clone(client_host),
+        client_id: client.id(header.client_id.as_deref()),
+        client_host: Arc::clone(&client.host),
         version: to.version,
     };
     Ok(match api::start(node, &context, request) {

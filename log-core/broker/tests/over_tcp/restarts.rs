@@ -2,7 +2,9 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use headwater_broker::{Broker, BrokerConfig, Environment};
 
 use headwater_wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use headwater_wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
@@ -143,11 +145,34 @@ async fn a_shut_down_broker_starts_again_on_its_directory() {
 }
 
 #[tokio::test]
+async fn a_dropped_broker_lets_go_of_its_directory() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 1, &[]).await;
+    client.produce("t", 0, batch(&["a"])).await;
+    let TestBroker { broker, dir } = broker;
+    drop(broker);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let second = loop {
+        let config = BrokerConfig::new(dir.path(), "127.0.0.1:0");
+        match Broker::start(config, Environment::default()).await {
+            Ok(second) => break second,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let mut client = Client::connect(second.address()).await;
+    assert_eq!(
+        fetched(client.fetch("t", 0, 0).await),
+        [(0, "a".to_owned())]
+    );
+}
+
+#[tokio::test]
 async fn a_directory_in_use_is_refused() {
     let broker = TestBroker::start().await;
-    let config = headwater_broker::BrokerConfig::new(broker.dir.path(), "127.0.0.1:0");
-    let second =
-        headwater_broker::Broker::start(config, headwater_broker::Environment::default()).await;
+    let config = BrokerConfig::new(broker.dir.path(), "127.0.0.1:0");
+    let second = Broker::start(config, Environment::default()).await;
     let message = second
         .err()
         .map(|error| error.to_string())
