@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::truncate::Cut;
 use super::{PartitionLog, Writer};
 use crate::checkpoint::{CheckpointEntry, SegmentEnd};
 use crate::error::{ChangeError, FileError, Stopped};
@@ -71,14 +72,23 @@ impl PartitionLog {
         if !writer.is_changed || matches!(writer.unusable, Some(crate::Unusable::Deleted(_))) {
             return Ok(None);
         }
-        self.capture_locked(&mut writer).map(Some)
+        self.capture_locked(&mut writer, None).map(Some)
     }
 
-    fn capture_locked(&self, writer: &mut Writer) -> Result<Capture, FileError> {
-        let growing = self.view.read().segments.last().cloned();
-        if let Some(segment) = &growing {
+    /// With a cut, the state as it will be once the files are cut there.
+    fn capture_locked(&self, writer: &mut Writer, cut: Option<&Cut>) -> Result<Capture, FileError> {
+        let growing = match cut {
+            Some(cut) => Some(Arc::clone(&cut.segment)),
+            None => self.view.read().segments.last().cloned(),
+        };
+        if let (Some(segment), None) = (&growing, cut) {
             self.flush_index(writer, segment)?;
         }
+        let mut aborted = growing
+            .as_ref()
+            .map(|segment| segment.aborted.read().clone())
+            .unwrap_or_default();
+        aborted.retain(|aborted| aborted.last_offset < writer.end);
         let entry = CheckpointEntry {
             id: self.id,
             incarnation: self.core.incarnation(),
@@ -89,15 +99,12 @@ impl PartitionLog {
             end: writer.end,
             segment: growing.as_ref().map(|segment| SegmentEnd {
                 base_offset: segment.base_offset(),
-                position: segment.size(),
+                position: cut.map_or(segment.size(), Cut::size),
             }),
             leader_epoch: writer.leader_epoch,
             epochs: writer.epochs.clone(),
             producers: writer.producers.clone(),
-            aborted: growing
-                .as_ref()
-                .map(|segment| segment.aborted.read().clone())
-                .unwrap_or_default(),
+            aborted,
         };
         writer.is_changed = false;
         writer.first_since_capture = None;
@@ -147,7 +154,16 @@ impl PartitionLog {
     /// Writes a checkpoint of this partition while holding its lock: for changes after which
     /// recovery would go wrong with the checkpoint from before.
     pub(super) fn checkpoint_locked(&self, writer: &mut Writer) -> Result<(), ChangeError> {
-        let capture = self.capture_locked(writer)?;
+        self.checkpoint_cut_locked(writer, None)
+    }
+
+    /// The same for a state whose files are still to be cut.
+    pub(super) fn checkpoint_cut_locked(
+        &self,
+        writer: &mut Writer,
+        cut: Option<&Cut>,
+    ) -> Result<(), ChangeError> {
+        let capture = self.capture_locked(writer, cut)?;
         let stored = self
             .sync(&capture.pending)
             .map_err(ChangeError::from)

@@ -41,6 +41,17 @@ pub(super) struct Cut {
     pub(super) end: i64,
 }
 
+impl Cut {
+    /// Bytes left of the segment; its header goes with its last batch.
+    pub(super) fn size(&self) -> u64 {
+        if self.position <= SEGMENT_HEADER {
+            0
+        } else {
+            self.position
+        }
+    }
+}
+
 impl PartitionLog {
     /// Cuts the log so that it ends at `offset`, or at the start of the batch that spans it, and
     /// returns the end. Nothing happens if the log ends before.
@@ -104,10 +115,13 @@ impl PartitionLog {
             }
             _ => {
                 self.durable.publish(writer.durable_state());
+                writer.is_changed = true;
+                // Nothing in the journal tells of the cut: the checkpoint must, before any file
+                // changes, and what is cut must not be found behind it by a later scan.
+                self.checkpoint_cut_locked(writer, Some(&cut))?;
                 self.cut_files(writer, &cut)?;
                 writer.is_changed = true;
-                // Nothing in the journal tells of the cut.
-                self.checkpoint_locked(writer)?;
+                self.checkpoint_cut_locked(writer, None)?;
             }
         }
         Ok(cut.end)
@@ -115,8 +129,10 @@ impl PartitionLog {
 
     /// Where the log is to be cut. Looks at nothing behind the cut: in recovery that may be damaged
     /// by what was written after it.
+    ///
+    /// A segment that begins at the cut goes whole: it may have been made only after it.
     pub(super) fn find_cut(&self, offset: i64) -> Result<Cut, ChangeError> {
-        let found = self.view.read().find(offset);
+        let found = self.view.read().find(offset - 1);
         let Some((segment, _)) = found else {
             return Err(ChangeError::OutOfRange {
                 id: self.id,
@@ -164,11 +180,7 @@ impl PartitionLog {
         }
         self.remove_segment_files(writer, &removed)?;
         let segment = &cut.segment;
-        let position = if cut.position <= SEGMENT_HEADER {
-            0
-        } else {
-            cut.position
-        };
+        let position = cut.size();
         self.cut_index(segment, position)?;
         segment.set_size(position);
         segment.set_inherited(segment.inherited().min(position));
