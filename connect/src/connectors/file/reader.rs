@@ -19,6 +19,10 @@ use crate::spi::SourceProgress;
 /// ahead while one is being written; when full, it waits.
 pub(super) const BATCHES_AHEAD: usize = 2;
 
+/// A batch ends after this many bytes of input, however few its rows: with a row's largest size it
+/// bounds what waits to be polled.
+const BATCH_BYTES: u64 = 4 << 20;
+
 /// Rows of one poll, and how far the input has been read after them.
 pub(super) struct Batch {
     pub(super) records: Vec<SourceRecord>,
@@ -249,15 +253,18 @@ impl FilesReader {
         }
         let partition = Arc::new(source_partition(&file.name));
         let mut records = Vec::with_capacity(self.config.batch_size.min(4096));
+        let mut begin = rows.input.position();
         loop {
             match rows.next(!follow)? {
                 Next::Row => {
                     if let Some(row) = self.row(&mut rows)? {
                         records.push(self.record(&partition, &rows, row));
                     }
-                    if records.len() < self.config.batch_size {
+                    let bytes = rows.input.position() - begin;
+                    if records.len() < self.config.batch_size && bytes < BATCH_BYTES {
                         continue;
                     }
+                    begin = rows.input.position();
                     self.note(index, &rows);
                     if self.send(std::mem::take(&mut records)).is_err() {
                         return Ok(Err(Stopped));
