@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use super::info::{ConnectorInfo, InitialState};
 use super::sink_task::SinkRun;
 use super::source_task::SourceRun;
 use super::status::{ComponentStatus, State};
-use super::task::{Control, TaskHandle, TaskSeat};
+use super::task::{Control, TaskHandle, TaskSeat, guarded};
 use super::validate::{CheckedKind, check, masked, unmasked};
 use crate::config::{ConfigErrors, ErrorSettings, Properties, SinkSettings, SourceSettings};
 use crate::spi::ConnectError;
@@ -399,6 +400,10 @@ impl Herder {
             .ok_or_else(|| ConfigErrors::single("name", format!("{name} has no configuration")))
             .and_then(|stored| Converters::new(&self.shared.config, &stored));
         let run = properties.clone();
+        let (shared, generation) = (self.shared.clone(), self.generations);
+        let spawn = |run: BoxFuture<'static, ()>| {
+            tokio::spawn(guarded(shared, name.to_owned(), task, generation, run))
+        };
         let join = match (converters, &running.connector, &running.settings.kind) {
             (Ok(converters), Connector::Source(connector), KindSettings::Source(settings)) => {
                 let (task, settings) = (connector.task(), settings.clone());
@@ -409,7 +414,7 @@ impl Herder {
                     settings,
                     converters,
                 };
-                tokio::spawn(run.run())
+                spawn(Box::pin(run.run()))
             }
             (Ok(converters), Connector::Sink(connector), KindSettings::Sink(settings)) => {
                 let (task, settings) = (connector.task(), settings.clone());
@@ -422,7 +427,7 @@ impl Herder {
                     settings,
                     converters,
                 };
-                tokio::spawn(run.run())
+                spawn(Box::pin(run.run()))
             }
             (converters, _, _) => {
                 let error = match converters {
@@ -431,7 +436,7 @@ impl Herder {
                         ConnectError::failed("the connector is of another kind than its settings")
                     }
                 };
-                tokio::spawn(seat.end(Err(error), Instant::now()))
+                spawn(Box::pin(seat.end(Err(error), Instant::now())))
             }
         };
         RunningTask {

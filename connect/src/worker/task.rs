@@ -1,9 +1,11 @@
 //! What running tasks of both kinds share: being told to pause and stop, telling how they are, and
 //! starting anew after an error that may have passed.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -175,6 +177,36 @@ impl TaskSeat {
 async fn stopped(control: &mut watch::Receiver<Control>) {
     // An error means that the herder is gone.
     let _ = control.wait_for(|control| *control == Control::Stop).await;
+}
+
+/// Runs a task so that a panic in a connector's code ends as any other failure, not as a task that
+/// seems to run for ever.
+pub(super) async fn guarded(
+    shared: Arc<Shared>,
+    connector: String,
+    task: usize,
+    generation: u64,
+    run: impl Future<Output = ()>,
+) {
+    let Err(panic) = AssertUnwindSafe(run).catch_unwind().await else {
+        return;
+    };
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    let trace = Some(format!("the task panicked: {text}"));
+    let status = ComponentStatus {
+        state: State::Failed,
+        trace,
+        generation,
+    };
+    if shared.board.set_task(&connector, task, status.clone()) {
+        shared
+            .statuses
+            .put_task(&connector, task, Some(&status))
+            .await;
+    }
 }
 
 pub(super) fn now_ms() -> i64 {
