@@ -6,6 +6,7 @@
 //! Shutdown is a crash that was announced: start-up is always the same.
 
 mod assignment;
+mod caught_up;
 mod config;
 mod internal_topics;
 mod listener;

@@ -200,6 +200,14 @@ impl RunningStreams {
         self.shared.counters()
     }
 
+    pub(super) fn application_id(&self) -> &str {
+        &self.shared.config.application_id
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
     /// The topology.
     pub fn topology(&self) -> &Topology {
         &self.shared.topology
