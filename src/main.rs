@@ -1,2 +1,5 @@
-//! The `headwater` binary.
-fn main() {}
+//! The `headwater` binary: everything is in [`headwater::cli`].
+
+fn main() -> std::process::ExitCode {
+    headwater::cli::main()
+}

@@ -1,0 +1,101 @@
+//! The command line: one file per noun. Data goes to stdout, the rest to stderr; bad input ends
+//! with one sentence and a non-zero exit.
+
+mod bootstrap;
+mod connect;
+mod consume;
+mod demo;
+mod group;
+mod output;
+mod produce;
+mod serve;
+mod shell;
+mod sql;
+mod table;
+mod topic;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One log that speaks Kafka's protocol, and streams, connectors and continuous SQL on it.
+#[derive(Debug, Parser)]
+#[command(name = "headwater", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node: the log, continuous SQL and connectors, until SIGTERM or Ctrl-C
+    Serve(serve::Serve),
+    /// Run the main job on an embedded log and real data
+    Demo(demo::Demo),
+    /// Create, list, describe and delete topics
+    #[command(subcommand)]
+    Topic(topic::Topic),
+    /// Write the lines of standard input to a topic
+    Produce(produce::Produce),
+    /// Print the records of a topic
+    Consume(consume::Consume),
+    /// List and describe consumer groups
+    #[command(subcommand)]
+    Group(group::Group),
+    /// Create, inspect and steer connectors through the REST interface
+    #[command(subcommand)]
+    Connect(connect::Connect),
+    /// Run a SQL statement, or open a shell
+    Sql(sql::Sql),
+}
+
+/// Runs the command line of this process.
+///
+/// Exits with 0 on success, 1 when the command failed and 2 when its arguments are wrong.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_diagnostics();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::anyhow!("cannot start the runtime: {error}")),
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Demo(demo) => demo.run().await,
+        Command::Topic(topic) => topic.run().await,
+        Command::Produce(produce) => produce.run().await,
+        Command::Consume(consume) => consume.run().await,
+        Command::Group(group) => group.run().await,
+        Command::Connect(connect) => connect.run().await,
+        Command::Sql(sql) => sql.run().await,
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // A reader that closed the pipe early (`| head`) has all it wanted.
+    if error.chain().any(is_broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("headwater: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Warnings and errors on stderr; `RUST_LOG` asks for more.
+fn start_diagnostics() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
