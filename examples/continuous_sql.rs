@@ -16,7 +16,10 @@ async fn main() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let (client, node) = connect_or_embed(bootstrap.as_deref(), dir.path()).await?;
     let topic = format!("departures_{}", std::process::id());
-    client.admin().create_topic(NewTopic::new(&topic, 4).config("retention.ms", "-1")).await?;
+    client
+        .admin()
+        .create_topic(NewTopic::new(&topic, 4).config("retention.ms", "-1"))
+        .await?;
 
     // A node has an engine already; on another cluster this process brings one.
     let engine = match &node {
@@ -46,7 +49,9 @@ async fn main() -> anyhow::Result<()> {
         let flight = flight?;
         let (delay, carrier) = (flight[5].parse::<i64>().ok(), &flight[9]);
         let row = serde_json::json!({ "carrier": carrier, "delay": delay });
-        producer.send(ProducerRecord::new(topic.as_str(), row.to_string())).await?;
+        producer
+            .send(ProducerRecord::new(topic.as_str(), row.to_string()))
+            .await?;
         sent += 1;
     }
     producer.flush().await?;
@@ -55,7 +60,12 @@ async fn main() -> anyhow::Result<()> {
     let query = format!("SELECT sum(flights) AS flights FROM {view} HAVING sum(flights) = {sent}");
     loop {
         let mut rows = engine.execute(&query).await?.rows;
-        if rows.next().await.transpose()?.is_some_and(|batch| batch.num_rows() == 1) {
+        if rows
+            .next()
+            .await
+            .transpose()?
+            .is_some_and(|batch| batch.num_rows() == 1)
+        {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -65,7 +75,9 @@ async fn main() -> anyhow::Result<()> {
     let batches = engine.execute(&worst).await?.collect().await?;
     println!("{}", arrow::util::pretty::pretty_format_batches(&batches)?);
 
-    engine.execute(&format!("DROP MATERIALIZED VIEW {view}")).await?;
+    engine
+        .execute(&format!("DROP MATERIALIZED VIEW {view}"))
+        .await?;
     match node {
         Some(node) => node.shutdown().await,
         None => Ok(engine.shutdown().await?),

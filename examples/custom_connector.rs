@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use headwater::client::admin::NewTopic;
+use headwater::connect::Plugins;
 use headwater::connect::config::{ConfigDef, ConfigKey, Properties};
 use headwater::connect::data::{SinkRecord, Value};
 use headwater::connect::spi::{
     ConnectError, ConnectorConfig, SinkConnector, SinkOffsets, SinkTask, SinkTaskContext,
 };
 use headwater::connect::worker::{Worker, WorkerConfig};
-use headwater::connect::Plugins;
 use headwater::node::connect_or_embed;
 
 type Tally = Arc<Mutex<BTreeMap<String, u64>>>;
@@ -25,7 +25,9 @@ struct CountSink(Tally, Properties);
 
 impl ConnectorConfig for CountSink {
     fn config_def(&self) -> ConfigDef {
-        ConfigDef::new([ConfigKey::string("field", None).required().doc("The field to count by.")])
+        ConfigDef::new([ConfigKey::string("field", None)
+            .required()
+            .doc("The field to count by.")])
     }
 }
 
@@ -41,7 +43,10 @@ impl SinkConnector for CountSink {
     }
 
     fn task(&self) -> Box<dyn SinkTask> {
-        Box::new(CountTask { tally: self.0.clone(), field: String::new() })
+        Box::new(CountTask {
+            tally: self.0.clone(),
+            field: String::new(),
+        })
     }
 }
 
@@ -85,7 +90,10 @@ async fn main() -> anyhow::Result<()> {
     let (client, node) = connect_or_embed(bootstrap.as_deref(), dir.path()).await?;
     let run = std::process::id();
     let topic = format!("planes-{run}");
-    client.admin().create_topic(NewTopic::new(&topic, 2)).await?;
+    client
+        .admin()
+        .create_topic(NewTopic::new(&topic, 2))
+        .await?;
 
     let tally = Tally::default();
     let (counted, group) = (tally.clone(), format!("custom-{run}"));
@@ -110,11 +118,21 @@ async fn main() -> anyhow::Result<()> {
         ("key.fields", "tailnum"),
         ("topic", &topic),
     ];
-    let sink = [("connector.class", "CountSink"), ("topics", &topic), ("field", "manufacturer")];
-    worker.put_connector(&format!("{group}-planes"), properties(&source)).await?;
-    worker.put_connector(&format!("{group}-count"), properties(&sink)).await?;
+    let sink = [
+        ("connector.class", "CountSink"),
+        ("topics", &topic),
+        ("field", "manufacturer"),
+    ];
+    worker
+        .put_connector(&format!("{group}-planes"), properties(&source))
+        .await?;
+    worker
+        .put_connector(&format!("{group}-count"), properties(&sink))
+        .await?;
 
-    let planes = csv::Reader::from_path("examples/data/planes.csv")?.into_records().count() as u64;
+    let planes = csv::Reader::from_path("examples/data/planes.csv")?
+        .into_records()
+        .count() as u64;
     loop {
         let sums: HashMap<_, _> = {
             let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,8 +147,16 @@ async fn main() -> anyhow::Result<()> {
             break;
         }
         for name in worker.connectors() {
-            let failed = worker.status(&name)?.tasks.into_iter().find_map(|task| task.trace);
-            anyhow::ensure!(failed.is_none(), "{name} has failed: {}", failed.unwrap_or_default());
+            let failed = worker
+                .status(&name)?
+                .tasks
+                .into_iter()
+                .find_map(|task| task.trace);
+            anyhow::ensure!(
+                failed.is_none(),
+                "{name} has failed: {}",
+                failed.unwrap_or_default()
+            );
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -143,5 +169,8 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn properties(settings: &[(&str, &str)]) -> Properties {
-    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }

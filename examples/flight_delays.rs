@@ -13,7 +13,9 @@ mod delays;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let bootstrap = std::env::args().nth(1).context("give the cluster's address, HOST:PORT")?;
+    let bootstrap = std::env::args()
+        .nth(1)
+        .context("give the cluster's address, HOST:PORT")?;
     let client = Client::new(ClientConfig::new(&bootstrap))?;
     let topology = delays::topology()?;
     println!("{}", topology.describe());
@@ -27,7 +29,10 @@ async fn main() -> anyhow::Result<()> {
     streams.wait_for_input().await?;
 
     for (node, counted) in streams.counters() {
-        println!("{node:40} {:8} records, {} dropped, {} late", counted.processed, counted.dropped, counted.late);
+        println!(
+            "{node:40} {:8} records, {} dropped, {} late",
+            counted.processed, counted.dropped, counted.late
+        );
     }
     streams.close().await?;
     Ok(())

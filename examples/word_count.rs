@@ -20,8 +20,14 @@ async fn main() -> anyhow::Result<()> {
     // Names of their own, so that the program can run twice on one cluster.
     let run = std::process::id();
     let (lines, counts) = (format!("lines-{run}"), format!("word-counts-{run}"));
-    client.admin().create_topic(NewTopic::new(&lines, 2)).await?;
-    client.admin().create_topic(NewTopic::new(&counts, 2)).await?;
+    client
+        .admin()
+        .create_topic(NewTopic::new(&lines, 2))
+        .await?;
+    client
+        .admin()
+        .create_topic(NewTopic::new(&counts, 2))
+        .await?;
 
     let builder = StreamsBuilder::new();
     builder
@@ -43,15 +49,19 @@ async fn main() -> anyhow::Result<()> {
         .context("run this in the folder of the project")?;
     for airport in airports.records() {
         let name = airport?.get(1).unwrap_or_default().to_owned();
-        producer.send(ProducerRecord::new(lines.as_str(), name)).await?;
+        producer
+            .send(ProducerRecord::new(lines.as_str(), name))
+            .await?;
     }
     producer.flush().await?;
     streams.wait_for_input().await?;
 
     let mut words = Vec::new();
-    streams.key_value_store("counts", Utf8, I64)?.for_each(|word, count| {
-        words.push((count, word));
-    })?;
+    streams
+        .key_value_store("counts", Utf8, I64)?
+        .for_each(|word, count| {
+            words.push((count, word));
+        })?;
     words.sort_by(|a, b| b.cmp(a));
     for (count, word) in words.iter().take(10) {
         println!("{count:5} {word}");

@@ -26,7 +26,12 @@ struct Sums {
 
 /// The first flights of January in two files, one with CRLF, with the tables they need.
 fn input(folder: &Path) {
-    for table in ["airlines.csv", "airports.csv", "planes.csv", "weather.csv.gz"] {
+    for table in [
+        "airlines.csv",
+        "airports.csv",
+        "planes.csv",
+        "weather.csv.gz",
+    ] {
         std::fs::copy(Path::new("examples/data").join(table), folder.join(table)).unwrap();
     }
     let january = std::fs::read_to_string("examples/data/flights-2013-01.csv").unwrap();
@@ -34,7 +39,9 @@ fn input(folder: &Path) {
     let (first, second) = lines[1..].split_at(FLIGHTS / 2);
     let file = |rows: &[&str], end: &str| {
         let rows = [&lines[..1], rows].concat();
-        rows.iter().map(|row| format!("{row}{end}")).collect::<String>()
+        rows.iter()
+            .map(|row| format!("{row}{end}"))
+            .collect::<String>()
     };
     std::fs::write(folder.join("flights-1.csv"), file(first, "\n")).unwrap();
     std::fs::write(folder.join("flights-2.csv"), file(second, "\r\n")).unwrap();
@@ -87,7 +94,11 @@ fn results(out: &Path) -> BTreeMap<(String, String), Sums> {
         };
         let key = (text("origin"), text("hour"));
         let before = last.get(&key).map_or(0, |sums| sums.flights);
-        assert!(sums.flights > before, "{key:?} went from {before} to {} flights", sums.flights);
+        assert!(
+            sums.flights > before,
+            "{key:?} went from {before} to {} flights",
+            sums.flights
+        );
         last.insert(key, sums);
     }
     last
@@ -96,7 +107,14 @@ fn results(out: &Path) -> BTreeMap<(String, String), Sums> {
 fn demo(input: &Path, work: &Path) -> Child {
     let address = "127.0.0.1:0";
     Command::new(env!("CARGO_BIN_EXE_headwater"))
-        .args(["demo", "--exit", "--listen", address, "--sql-listen", address])
+        .args([
+            "demo",
+            "--exit",
+            "--listen",
+            address,
+            "--sql-listen",
+            address,
+        ])
         .args(["--connect-listen", address])
         .arg("--input")
         .arg(input)
@@ -134,7 +152,10 @@ fn killed_at_any_moment_it_ends_with_the_results_of_an_undisturbed_run() {
 
     let undisturbed = tempfile::tempdir().unwrap();
     let started = Instant::now();
-    assert!(ends_within(&mut demo(folder.path(), undisturbed.path()), PATIENCE));
+    assert!(ends_within(
+        &mut demo(folder.path(), undisturbed.path()),
+        PATIENCE
+    ));
     let took = started.elapsed();
     assert_eq!(results(&undisturbed.path().join("out")), expected);
 

@@ -10,7 +10,12 @@ fn output(name: &str, arguments: &[&str]) -> String {
         .join(name);
     let output = Command::new(&program).args(arguments).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} ended with {}: {errors}", program.display(), output.status);
+    assert!(
+        output.status.success(),
+        "{} ended with {}: {errors}",
+        program.display(),
+        output.status
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -18,12 +23,18 @@ fn output(name: &str, arguments: &[&str]) -> String {
 fn word_count_counts_the_words_of_airport_names() {
     let printed = output("word_count", &[]);
     let mut counts = std::collections::HashMap::new();
-    for row in csv::Reader::from_path("examples/data/airports.csv").unwrap().records() {
+    for row in csv::Reader::from_path("examples/data/airports.csv")
+        .unwrap()
+        .records()
+    {
         for word in row.unwrap()[1].split_whitespace() {
             *counts.entry(word.to_lowercase()).or_insert(0) += 1;
         }
     }
-    let lines: Vec<_> = printed.lines().map(|line| line.trim().split_once(' ').unwrap()).collect();
+    let lines: Vec<_> = printed
+        .lines()
+        .map(|line| line.trim().split_once(' ').unwrap())
+        .collect();
     assert_eq!(lines.len(), 10);
     for (count, word) in lines {
         assert_eq!(count.parse::<i32>().unwrap(), counts[word], "{word}");

@@ -8,7 +8,12 @@ use headwater_client::{Client, ClientConfig};
 #[derive(Debug, Args)]
 pub(super) struct Bootstrap {
     /// Some nodes of the cluster, HOST:PORT separated by commas
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092", global = true)]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9092",
+        global = true
+    )]
     bootstrap: String,
 }
 

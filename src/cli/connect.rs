@@ -10,7 +10,12 @@ use super::bootstrap::name_and_value;
 #[derive(Debug, Args)]
 pub(super) struct Server {
     /// The worker's REST address
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8083", global = true)]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:8083",
+        global = true
+    )]
     server: String,
 }
 
@@ -69,16 +74,29 @@ impl Connect {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::List { server } => {
-                for name in server.get("/connectors").await?.as_array().into_iter().flatten() {
+                for name in server
+                    .get("/connectors")
+                    .await?
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                {
                     println!("{}", name.as_str().unwrap_or_default());
                 }
                 Ok(())
             }
             Self::Plugins { server } => print_json(&server.get("/connector-plugins").await?),
-            Self::Create { name, config, file, server } => {
+            Self::Create {
+                name,
+                config,
+                file,
+                server,
+            } => {
                 let config = configuration(config, file.as_deref())?;
                 let path = format!("/connectors/{name}/config");
-                let made = server.ask(Method::PUT, &path, Some(Value::Object(config))).await?;
+                let made = server
+                    .ask(Method::PUT, &path, Some(Value::Object(config)))
+                    .await?;
                 print_json(&made)
             }
             Self::Status(of) => print_json(&of.get("/status").await?),
@@ -88,7 +106,8 @@ impl Connect {
             Self::Resume(of) => of.tell(Method::PUT, "/resume").await,
             Self::Stop(of) => of.tell(Method::PUT, "/stop").await,
             Self::Restart(of) => {
-                of.tell(Method::POST, "/restart?includeTasks=true&onlyFailed=true").await
+                of.tell(Method::POST, "/restart?includeTasks=true&onlyFailed=true")
+                    .await
             }
             Self::Delete(of) => of.tell(Method::DELETE, "").await,
         }
@@ -97,7 +116,9 @@ impl Connect {
 
 impl Named {
     async fn get(&self, below: &str) -> anyhow::Result<Value> {
-        self.server.get(&format!("/connectors/{}{below}", self.name)).await
+        self.server
+            .get(&format!("/connectors/{}{below}", self.name))
+            .await
     }
 
     async fn tell(&self, method: Method, below: &str) -> anyhow::Result<()> {
@@ -151,11 +172,18 @@ fn configuration(
             .with_context(|| format!("{} is not JSON", path.display()))?;
         let inner = value.get("config").unwrap_or(&value);
         let Value::Object(object) = inner else {
-            bail!("{} is not a JSON object of configuration keys", path.display());
+            bail!(
+                "{} is not a JSON object of configuration keys",
+                path.display()
+            );
         };
         config.extend(object.clone());
     }
-    config.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
+    config.extend(
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name, Value::String(value))),
+    );
     if config.is_empty() {
         bail!("give the configuration with --config NAME=VALUE or --file");
     }

@@ -117,12 +117,18 @@ impl Consume {
     async fn partitions(&self, consumer: &Consumer) -> anyhow::Result<Vec<TopicPartition>> {
         let count = consumer.partitions_for(&self.topic).await?;
         match self.partition {
-            None => Ok((0..count).map(|p| TopicPartition::new(self.topic.as_str(), p)).collect()),
+            None => Ok((0..count)
+                .map(|p| TopicPartition::new(self.topic.as_str(), p))
+                .collect()),
             Some(partition) if (0..count).contains(&partition) => {
                 Ok(vec![TopicPartition::new(self.topic.as_str(), partition)])
             }
             Some(partition) => {
-                bail!("{} has partitions 0 to {}, not {partition}", self.topic, count - 1)
+                bail!(
+                    "{} has partitions 0 to {}, not {partition}",
+                    self.topic,
+                    count - 1
+                )
             }
         }
     }
@@ -158,7 +164,10 @@ impl Consume {
     /// Whether every partition is read up to the end it had at the start.
     fn is_done(&self, consumer: &Consumer, left: &mut HashMap<TopicPartition, i64>) -> bool {
         left.retain(|partition, end| {
-            *end > 0 && consumer.position(partition).is_none_or(|position| position < *end)
+            *end > 0
+                && consumer
+                    .position(partition)
+                    .is_none_or(|position| position < *end)
         });
         left.is_empty()
     }
@@ -166,7 +175,9 @@ impl Consume {
 
 fn print(out: &mut impl Write, format: Format, record: &ConsumerRecord) -> anyhow::Result<()> {
     let text = |bytes: &Option<bytes::Bytes>| {
-        bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        bytes
+            .as_ref()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     };
     match format {
         Format::Table => {
@@ -174,8 +185,11 @@ fn print(out: &mut impl Write, format: Format, record: &ConsumerRecord) -> anyho
             out.write_all(b"\n")?;
         }
         Format::Json => {
-            let headers: Vec<_> =
-                record.headers.iter().map(|(name, value)| (name, text(value))).collect();
+            let headers: Vec<_> = record
+                .headers
+                .iter()
+                .map(|(name, value)| (name, text(value)))
+                .collect();
             let object = serde_json::json!({
                 "topic": &*record.topic,
                 "partition": record.partition,
@@ -211,7 +225,10 @@ mod tests {
         assert_eq!(start("start"), Ok(Start::Earliest));
         assert_eq!(start("end"), Ok(Start::Latest));
         assert_eq!(start("17"), Ok(Start::Offset(17)));
-        assert_eq!(start("@1357034400000"), Ok(Start::Timestamp(1_357_034_400_000)));
+        assert_eq!(
+            start("@1357034400000"),
+            Ok(Start::Timestamp(1_357_034_400_000))
+        );
         assert!(start("-1").is_err());
         assert!(start("@soon").is_err());
     }

@@ -63,7 +63,11 @@ impl List {
 impl Describe {
     async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.client()?.admin();
-        let group = match admin.describe_groups(&[&self.name]).await?.remove(&self.name) {
+        let group = match admin
+            .describe_groups(&[&self.name])
+            .await?
+            .remove(&self.name)
+        {
             Some(group) => group?,
             None => bail!("the broker did not describe group {}", self.name),
         };
@@ -71,10 +75,19 @@ impl Describe {
         if group.state == "Dead" && offsets.is_empty() {
             bail!("there is no group {}", self.name);
         }
-        eprintln!("{}: {}, {} members", self.name, group.state, group.members.len());
-        let ends: HashMap<_, _> =
-            offsets.keys().map(|partition| (partition.clone(), OffsetSpec::Latest)).collect();
-        let mut ends = admin.list_offsets(&ends, IsolationLevel::ReadUncommitted).await;
+        eprintln!(
+            "{}: {}, {} members",
+            self.name,
+            group.state,
+            group.members.len()
+        );
+        let ends: HashMap<_, _> = offsets
+            .keys()
+            .map(|partition| (partition.clone(), OffsetSpec::Latest))
+            .collect();
+        let mut ends = admin
+            .list_offsets(&ends, IsolationLevel::ReadUncommitted)
+            .await;
         let owners = owners(&group);
         let offsets: BTreeMap<_, _> = offsets.into_iter().collect();
         let mut rows = Vec::new();
@@ -83,7 +96,9 @@ impl Describe {
                 Some(end) => end?.map(|end| end.offset),
                 None => None,
             };
-            let lag = end.map_or("-".to_owned(), |end| (end - committed.offset).max(0).to_string());
+            let lag = end.map_or("-".to_owned(), |end| {
+                (end - committed.offset).max(0).to_string()
+            });
             rows.push(vec![
                 partition.topic.to_string(),
                 partition.partition.to_string(),
@@ -100,9 +115,15 @@ impl Describe {
 
 fn owners(group: &GroupDescription) -> HashMap<TopicPartition, String> {
     let of = |member: &GroupMember| {
-        let name = member.group_instance_id.clone().unwrap_or_else(|| member.member_id.clone());
+        let name = member
+            .group_instance_id
+            .clone()
+            .unwrap_or_else(|| member.member_id.clone());
         let partitions = member.assignment.clone();
-        partitions.into_iter().map(move |partition| (partition, name.clone())).collect::<Vec<_>>()
+        partitions
+            .into_iter()
+            .map(move |partition| (partition, name.clone()))
+            .collect::<Vec<_>>()
     };
     group.members.iter().flat_map(of).collect()
 }

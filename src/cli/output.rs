@@ -59,8 +59,10 @@ fn print_aligned(
         }
     }
     let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<_> =
-            cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<_> = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         writeln!(out, "{}", cells.join("  ").trim_end())
     };
     line(&mut header.iter().copied())?;

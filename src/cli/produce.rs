@@ -49,7 +49,12 @@ impl Produce {
             number += 1;
             let record = self.record(&line, number)?;
             // The failure of a record shows in `flush`; awaiting each would send one at a time.
-            drop(producer.send(record).await.with_context(|| format!("line {number}"))?);
+            drop(
+                producer
+                    .send(record)
+                    .await
+                    .with_context(|| format!("line {number}"))?,
+            );
         }
         producer.flush().await?;
         producer.close().await?;

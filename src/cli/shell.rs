@@ -7,7 +7,8 @@ use tokio_postgres::{Client, NoTls};
 use super::output::Format;
 use super::sql::print_result;
 
-const HELP: &str = "Statements end with a semicolon. \\d lists what there is, \\d NAME describes one, \\q leaves.";
+const HELP: &str =
+    "Statements end with a semicolon. \\d lists what there is, \\d NAME describes one, \\q leaves.";
 
 /// Reads statements until the end of the input.
 pub(super) async fn run(client: &Client, format: Format) -> anyhow::Result<()> {
@@ -15,7 +16,11 @@ pub(super) async fn run(client: &Client, format: Format) -> anyhow::Result<()> {
     let mut editor = DefaultEditor::new()?;
     let mut pending = String::new();
     loop {
-        let prompt = if pending.is_empty() { "headwater> " } else { "        -> " };
+        let prompt = if pending.is_empty() {
+            "headwater> "
+        } else {
+            "        -> "
+        };
         let line = match tokio::task::block_in_place(|| editor.readline(prompt)) {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => {

@@ -44,7 +44,11 @@ async fn connect(server: &str) -> anyhow::Result<Client> {
         .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
         .with_context(|| format!("{server:?} is not HOST:PORT"))?;
     let mut config = tokio_postgres::Config::new();
-    config.host(host).port(port).user("headwater").dbname("headwater");
+    config
+        .host(host)
+        .port(port)
+        .user("headwater")
+        .dbname("headwater");
     config.application_name("headwater sql");
     let (client, connection) = config
         .connect(NoTls)
@@ -80,10 +84,19 @@ pub(super) async fn print_result(
         let Some(message) = next else { break };
         match message.map_err(told)? {
             SimpleQueryMessage::RowDescription(columns) => {
-                table.begin(columns.iter().map(|column| column.name().to_owned()).collect())?;
+                table.begin(
+                    columns
+                        .iter()
+                        .map(|column| column.name().to_owned())
+                        .collect(),
+                )?;
             }
             SimpleQueryMessage::Row(row) => {
-                table.row((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())?;
+                table.row(
+                    (0..row.len())
+                        .map(|at| row.get(at).map(str::to_owned))
+                        .collect(),
+                )?;
             }
             _ => table.end()?,
         }
@@ -93,7 +106,11 @@ pub(super) async fn print_result(
 
 async fn column_types(client: &Client, statement: &str) -> Vec<Type> {
     match client.prepare(statement).await {
-        Ok(prepared) => prepared.columns().iter().map(|column| column.type_().clone()).collect(),
+        Ok(prepared) => prepared
+            .columns()
+            .iter()
+            .map(|column| column.type_().clone())
+            .collect(),
         // The statement itself will say what is wrong with it.
         Err(_) => Vec::new(),
     }
@@ -103,7 +120,10 @@ async fn column_types(client: &Client, statement: &str) -> Vec<Type> {
 fn told(error: tokio_postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
         Some(said) => {
-            let hint = said.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let hint = said
+                .hint()
+                .map(|hint| format!(" ({hint})"))
+                .unwrap_or_default();
             anyhow::anyhow!("{}{hint}", said.message())
         }
         None => error.into(),

@@ -25,7 +25,14 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(format: Format, types: Vec<Type>) -> Self {
         let out = std::io::stdout().lock();
-        Self { format, types, names: Vec::new(), held: Vec::new(), widths: Vec::new(), out }
+        Self {
+            format,
+            types,
+            names: Vec::new(),
+            held: Vec::new(),
+            widths: Vec::new(),
+            out,
+        }
     }
 
     pub(super) fn begin(&mut self, names: Vec<String>) -> anyhow::Result<()> {
@@ -104,7 +111,8 @@ impl Table {
 
     fn print_aligned(&mut self, row: &Row) -> anyhow::Result<()> {
         let cells = row.iter().zip(&self.widths);
-        let cells = cells.map(|(value, width)| format!("{:<width$}", value.as_deref().unwrap_or("")));
+        let cells =
+            cells.map(|(value, width)| format!("{:<width$}", value.as_deref().unwrap_or("")));
         let line = cells.collect::<Vec<_>>().join("  ");
         writeln!(self.out, "{}", line.trim_end())?;
         Ok(())

@@ -79,7 +79,11 @@ impl Create {
             topic = topic.config(name, value);
         }
         let created = admin.create_topic(topic).await?;
-        eprintln!("created {} with {} partitions", created.name, created.partitions.len());
+        eprintln!(
+            "created {} with {} partitions",
+            created.name,
+            created.partitions.len()
+        );
         Ok(())
     }
 }
@@ -111,26 +115,38 @@ impl Named {
                 Some(topic) => topic?,
                 None => bail!("the broker did not describe topic {name}"),
             };
-            let configs = admin.describe_configs(&ConfigResource::Topic(name.clone())).await?;
+            let configs = admin
+                .describe_configs(&ConfigResource::Topic(name.clone()))
+                .await?;
             let set: Vec<_> = configs
                 .iter()
                 .filter(|config| config.source == ConfigSource::Topic)
                 .map(|config| format!("{}={}", config.name, config.value.as_deref().unwrap_or("")))
                 .collect();
-            eprintln!("{name}: id {}, {}", topic.id, match set.is_empty() {
-                true => "default configuration".to_owned(),
-                false => set.join(" "),
-            });
+            eprintln!(
+                "{name}: id {}, {}",
+                topic.id,
+                match set.is_empty() {
+                    true => "default configuration".to_owned(),
+                    false => set.join(" "),
+                }
+            );
             let partitions: Vec<_> = topic
                 .partitions
                 .iter()
                 .map(|partition| TopicPartition::new(name.as_str(), partition.partition))
                 .collect();
             let of = |spec: OffsetSpec| {
-                let wanted: HashMap<_, _> =
-                    partitions.iter().map(|partition| (partition.clone(), spec)).collect();
+                let wanted: HashMap<_, _> = partitions
+                    .iter()
+                    .map(|partition| (partition.clone(), spec))
+                    .collect();
                 let admin = &admin;
-                async move { admin.list_offsets(&wanted, IsolationLevel::ReadUncommitted).await }
+                async move {
+                    admin
+                        .list_offsets(&wanted, IsolationLevel::ReadUncommitted)
+                        .await
+                }
             };
             let (mut starts, mut ends) =
                 (of(OffsetSpec::Earliest).await, of(OffsetSpec::Latest).await);
@@ -143,7 +159,8 @@ impl Named {
                 rows.push(vec![
                     name.clone(),
                     view.partition.to_string(),
-                    view.leader.map_or("none".to_owned(), |leader| leader.to_string()),
+                    view.leader
+                        .map_or("none".to_owned(), |leader| leader.to_string()),
                     format!("{:?}", view.replicas),
                     format!("{:?}", view.isr),
                     offset(&mut starts)?.to_string(),
@@ -151,7 +168,15 @@ impl Named {
                 ]);
             }
         }
-        let header = ["topic", "partition", "leader", "replicas", "isr", "start", "end"];
+        let header = [
+            "topic",
+            "partition",
+            "leader",
+            "replicas",
+            "isr",
+            "start",
+            "end",
+        ];
         print_rows(self.format, &header, &rows)
     }
 

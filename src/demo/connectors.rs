@@ -18,11 +18,21 @@ pub(super) fn tables(input: &Input) -> Vec<Connector> {
             name,
             file,
             topic,
-            &[("key.fields", key), ("types", types), ("timestamp.value", "0")],
+            &[
+                ("key.fields", key),
+                ("types", types),
+                ("timestamp.value", "0"),
+            ],
         )
     };
     vec![
-        table("demo-airlines", &input.airlines, "airlines", "carrier", "carrier:string,name:string"),
+        table(
+            "demo-airlines",
+            &input.airlines,
+            "airlines",
+            "carrier",
+            "carrier:string,name:string",
+        ),
         table(
             "demo-airports",
             &input.airports,
@@ -52,7 +62,11 @@ pub(super) fn tables(input: &Input) -> Vec<Connector> {
 
 /// Every flight, at its scheduled departure.
 pub(super) fn flights(input: &Input) -> Connector {
-    let files: Vec<_> = input.flights.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<_> = input
+        .flights
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     source_of(
         "demo-flights",
         ("files", files.join(",")),
@@ -80,18 +94,22 @@ pub(super) fn sink(out: &Path) -> Connector {
         ("tasks.max", "1".to_owned()),
         ("topics", "delays_by_origin_hour".to_owned()),
         ("file", file.display().to_string()),
-        ("key.converter", "org.apache.kafka.connect.storage.StringConverter".to_owned()),
-        ("value.converter", "org.apache.kafka.connect.storage.StringConverter".to_owned()),
+        (
+            "key.converter",
+            "org.apache.kafka.connect.storage.StringConverter".to_owned(),
+        ),
+        (
+            "value.converter",
+            "org.apache.kafka.connect.storage.StringConverter".to_owned(),
+        ),
     ];
-    Connector { name: "demo-delays-file", config: own(config) }
+    Connector {
+        name: "demo-delays-file",
+        config: own(config),
+    }
 }
 
-fn source(
-    name: &'static str,
-    file: &Path,
-    topic: &str,
-    settings: &[(&str, &str)],
-) -> Connector {
+fn source(name: &'static str, file: &Path, topic: &str, settings: &[(&str, &str)]) -> Connector {
     source_of(name, ("files", file.display().to_string()), topic, settings)
 }
 
@@ -107,16 +125,29 @@ fn source_of(
         ("format", "csv"),
         ("topic", topic),
         ("exactly.once.support", "required"),
-        ("key.converter", "org.apache.kafka.connect.storage.StringConverter"),
-        ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+        (
+            "key.converter",
+            "org.apache.kafka.connect.storage.StringConverter",
+        ),
+        (
+            "value.converter",
+            "org.apache.kafka.connect.json.JsonConverter",
+        ),
         ("value.converter.schemas.enable", "false"),
     ];
     let mut config = own(common.map(|(name, value)| (name, value.to_owned())));
-    config.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    config.extend(
+        settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
     config.insert(files.0.to_owned(), files.1);
     Connector { name, config }
 }
 
 fn own<const N: usize>(settings: [(&str, String); N]) -> BTreeMap<String, String> {
-    settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    settings
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -84,10 +84,17 @@ struct OriginHour {
 }
 
 /// Reads `flights`, `airlines` and `planes`, writes `delays_by_origin_hour`.
-#[allow(unreachable_pub, reason = "an example includes this file as its own module")]
+#[allow(
+    unreachable_pub,
+    reason = "an example includes this file as its own module"
+)]
 pub fn topology() -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    builder.json::<Flight>().json::<Airline>().json::<Plane>().json::<Departure>();
+    builder
+        .json::<Flight>()
+        .json::<Airline>()
+        .json::<Plane>()
+        .json::<Departure>();
     builder.json::<Sums>().json::<OriginHour>();
     let airlines: KTable<String, Airline> = builder.table("airlines", "airlines");
     let planes: KTable<String, Plane> = builder.table("planes", "planes");
@@ -105,7 +112,11 @@ pub fn topology() -> Result<Topology, TopologyError> {
         })
         .group_by(|_, departure| departure.flight.origin.clone())
         .windowed_by(TimeWindows::of(HOUR).grace(GRACE))
-        .aggregate(Sums::default, |_, departure, sums| sums.add(departure), "delays")
+        .aggregate(
+            Sums::default,
+            |_, departure, sums| sums.add(departure),
+            "delays",
+        )
         .to_stream()
         .drop_tombstones()
         .map(|window: &Windowed<String>, sums| {

@@ -40,7 +40,10 @@ impl Input {
             .with_context(|| format!("cannot list the input directory {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             let is_csv = name.ends_with(".csv") || name.ends_with(".csv.gz");
             if name.starts_with("flights") && is_csv && path.is_file() {
                 flights.push(path);
@@ -48,7 +51,10 @@ impl Input {
         }
         flights.sort();
         if flights.is_empty() {
-            bail!("{} has no flights*.csv or flights*.csv.gz", folder.display());
+            bail!(
+                "{} has no flights*.csv or flights*.csv.gz",
+                folder.display()
+            );
         }
         Ok(Self {
             planes: table("planes.csv")?,
@@ -67,7 +73,10 @@ impl Input {
 
     /// Name, length and checksum of every file.
     fn fingerprint(&self) -> anyhow::Result<Fingerprint> {
-        let files = self.files().map(|path| FileMark::of(path)).collect::<Result<_, _>>()?;
+        let files = self
+            .files()
+            .map(|path| FileMark::of(path))
+            .collect::<Result<_, _>>()?;
         Ok(Fingerprint { files })
     }
 
@@ -112,12 +121,22 @@ impl FileMark {
         let (mut bytes, mut crc32c, mut buffer) = (0, 0, vec![0; 1 << 16]);
         loop {
             let read = file.read(&mut buffer).with_context(cannot)?;
-            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
+            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else {
+                break;
+            };
             bytes += chunk.len() as u64;
             crc32c = ::crc32c::crc32c_append(crc32c, chunk);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, bytes, crc32c })
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self {
+            name,
+            bytes,
+            crc32c,
+        })
     }
 }
 
@@ -154,7 +173,12 @@ mod tests {
 
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["planes.csv", "airlines.csv.gz", "airports.csv", "weather.csv.gz"] {
+        for name in [
+            "planes.csv",
+            "airlines.csv.gz",
+            "airports.csv",
+            "weather.csv.gz",
+        ] {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
         std::fs::write(folder.path().join("flights-2.csv"), "two").unwrap();
@@ -166,8 +190,11 @@ mod tests {
     fn flights_are_taken_in_name_order() {
         let folder = folder();
         let input = Input::find(folder.path()).unwrap();
-        let names: Vec<_> =
-            input.flights.iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+        let names: Vec<_> = input
+            .flights
+            .iter()
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect();
         assert_eq!(names, ["flights-10.csv.gz", "flights-2.csv"]);
     }
 
@@ -189,6 +216,11 @@ mod tests {
         let error = input.bind(data.path()).unwrap_err().to_string();
         assert!(error.contains("flights-2.csv"), "{error}");
         std::fs::remove_file(folder.path().join("flights-2.csv")).unwrap();
-        assert!(Input::find(folder.path()).unwrap().bind(data.path()).is_err());
+        assert!(
+            Input::find(folder.path())
+                .unwrap()
+                .bind(data.path())
+                .is_err()
+        );
     }
 }

@@ -98,18 +98,31 @@ impl Job {
         let flights = connectors::flights(input);
         sources.push(flights.name);
         put(node.connect(), flights).await?;
-        Ok(Self { streams, sources, sink: sink_name, reached: Mutex::default() })
+        Ok(Self {
+            streams,
+            sources,
+            sink: sink_name,
+            reached: Mutex::default(),
+        })
     }
 
     /// Stops the streams application after a last commit.
     pub(super) async fn stop(&self) -> anyhow::Result<()> {
-        self.streams.close().await.context("the delays application did not end in order")
+        self.streams
+            .close()
+            .await
+            .context("the delays application did not end in order")
     }
 
     /// The ten worst airline-hours as rows of text under their column names.
     pub(super) async fn ten_worst(&self, node: &Node) -> anyhow::Result<Vec<Vec<String>>> {
         let result = node.sql().execute(views::TEN_WORST).await?;
-        let names = result.schema.fields().iter().map(|field| field.name().clone()).collect();
+        let names = result
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
         let mut rows = vec![names];
         for batch in result.collect().await? {
             rows.extend(text_rows(&batch)?);
@@ -126,7 +139,10 @@ impl Job {
         check(node.connect(), self.sink)?;
         let counters = self.streams.counters();
         let of = |worker: &Worker, name: &str| worker.progress(name).into_iter().next();
-        let flights = self.sources.last().and_then(|name| of(node.connect(), name));
+        let flights = self
+            .sources
+            .last()
+            .and_then(|name| of(node.connect(), name));
         let flights = flights.unwrap_or_default();
         let mut stages = vec![
             ("source", flights.records),
@@ -155,7 +171,10 @@ impl Job {
     async fn is_committed(&self, node: &Node) -> anyhow::Result<bool> {
         let admin = node.client().admin();
         if self.streams.state() == StreamsState::Failed {
-            self.streams.join().await.context("the delays application has failed")?;
+            self.streams
+                .join()
+                .await
+                .context("the delays application has failed")?;
         }
         let known = self.reached.lock().flights.clone();
         let flights = match known {
@@ -195,20 +214,31 @@ fn counted(counters: &BTreeMap<String, Counters>, prefix: &str) -> u64 {
 fn text_rows(batch: &RecordBatch) -> anyhow::Result<Vec<Vec<String>>> {
     let options = FormatOptions::default().with_null("-");
     let columns = batch.columns().iter();
-    let columns: Vec<_> =
-        columns.map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
-    let row = |at| columns.iter().map(|column| column.value(at).to_string()).collect();
+    let columns: Vec<_> = columns
+        .map(|column| ArrayFormatter::try_new(column, &options))
+        .collect::<Result<_, _>>()?;
+    let row = |at| {
+        columns
+            .iter()
+            .map(|column| column.value(at).to_string())
+            .collect()
+    };
     Ok((0..batch.num_rows()).map(row).collect())
 }
 
 async fn create_topics(admin: &Admin) -> anyhow::Result<()> {
     let topic = |name: &str| NewTopic::new(name, PARTITIONS).config("retention.ms", "-1");
-    let tables = TABLES.iter().map(|name| topic(name).config("cleanup.policy", "compact"));
+    let tables = TABLES
+        .iter()
+        .map(|name| topic(name).config("cleanup.policy", "compact"));
     let topics = tables.chain([topic(FLIGHTS), topic(RESULT)]).collect();
     for (name, created) in admin.create_topics(topics).await? {
         match created {
             Ok(_) => {}
-            Err(ClientError::Broker { code: ErrorCode::TopicAlreadyExists, .. }) => {}
+            Err(ClientError::Broker {
+                code: ErrorCode::TopicAlreadyExists,
+                ..
+            }) => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot create the topic {name}"));
             }
@@ -219,7 +249,9 @@ async fn create_topics(admin: &Admin) -> anyhow::Result<()> {
 
 async fn put(worker: &Worker, connector: Connector) -> anyhow::Result<()> {
     let name = connector.name;
-    let put = worker.put_connector(name, connector.config.into_iter().collect()).await;
+    let put = worker
+        .put_connector(name, connector.config.into_iter().collect())
+        .await;
     put.with_context(|| format!("the connector {name} does not start"))?;
     Ok(())
 }
@@ -238,9 +270,15 @@ fn are_at_end(worker: &Worker, names: &[&str]) -> anyhow::Result<bool> {
 /// Fails if the connector or one of its tasks has.
 fn check(worker: &Worker, name: &str) -> anyhow::Result<()> {
     // It has no status before it has started.
-    let Ok(status) = worker.status(name) else { return Ok(()) };
+    let Ok(status) = worker.status(name) else {
+        return Ok(());
+    };
     let tasks = status.tasks.iter().map(|task| task.trace.as_deref());
-    if let Some(trace) = tasks.chain([status.connector.trace.as_deref()]).flatten().next() {
+    if let Some(trace) = tasks
+        .chain([status.connector.trace.as_deref()])
+        .flatten()
+        .next()
+    {
         bail!("the connector {name} has failed: {trace}");
     }
     Ok(())

@@ -36,7 +36,9 @@ pub(super) async fn has_reached(
     ends: &Ends,
 ) -> Result<bool, ClientError> {
     let partitions: Vec<_> = ends.keys().cloned().collect();
-    let committed = admin.list_group_offsets(group, Some(&partitions), true).await?;
+    let committed = admin
+        .list_group_offsets(group, Some(&partitions), true)
+        .await?;
     Ok(ends.iter().all(|(partition, end)| {
         *end <= 0 || committed.get(partition).is_some_and(|at| at.offset >= *end)
     }))

@@ -39,7 +39,10 @@ struct Stage {
 
 impl Stage {
     fn seconds(&self) -> f64 {
-        self.moved.duration_since(self.began).as_secs_f64().max(0.001)
+        self.moved
+            .duration_since(self.began)
+            .as_secs_f64()
+            .max(0.001)
     }
 
     fn rate(&self) -> u64 {
@@ -50,7 +53,11 @@ impl Stage {
 impl Screen {
     pub(super) fn new(node: &Node) -> Self {
         let live = std::io::stdout().is_terminal().then(Live::new);
-        let screen = Self { live, stages: Vec::new(), last_line: None };
+        let screen = Self {
+            live,
+            stages: Vec::new(),
+            last_line: None,
+        };
         screen.say(&format!(
             "Kafka on {}, SQL on {}, Connect on {}",
             node.kafka_address(),
@@ -82,11 +89,15 @@ impl Screen {
         if let Some(live) = &mut self.live {
             live.bar.set_length(progress.bytes_total);
             live.bar.set_position(progress.bytes);
-            live.bar.set_message(format!("{} flights", HumanCount(progress.flights)));
+            live.bar
+                .set_message(format!("{} flights", HumanCount(progress.flights)));
             live.rates.set_message(rates);
             live.show_worst(&aligned(&ten_worst));
         } else if progress.is_done || self.is_time_for_a_line() {
-            let worst = ten_worst.get(1).map(|row| row.join(", ")).unwrap_or_default();
+            let worst = ten_worst
+                .get(1)
+                .map(|row| row.join(", "))
+                .unwrap_or_default();
             self.say(&format!(
                 "{} of {}, {} flights; {rates}; worst: {worst}",
                 HumanBytes(progress.bytes),
@@ -130,8 +141,13 @@ impl Screen {
             );
         }
         println!();
-        println!("Delays by airport and hour: {}", out.join("delays_by_origin_hour.jsonl").display());
-        println!("The same as a topic, delays_by_origin_hour; two views: worst_airline_hours, delays_by_visibility.");
+        println!(
+            "Delays by airport and hour: {}",
+            out.join("delays_by_origin_hour.jsonl").display()
+        );
+        println!(
+            "The same as a topic, delays_by_origin_hour; two views: worst_airline_hours, delays_by_visibility."
+        );
         if !exit {
             offers(node);
         }
@@ -143,7 +159,12 @@ impl Screen {
             let stage = match self.stages.iter().position(|stage| stage.name == *name) {
                 Some(at) => &mut self.stages[at],
                 None => {
-                    let stage = Stage { name, records: 0, began: now, moved: now };
+                    let stage = Stage {
+                        name,
+                        records: 0,
+                        began: now,
+                        moved: now,
+                    };
                     self.stages.push(stage);
                     continue;
                 }
@@ -159,7 +180,9 @@ impl Screen {
     }
 
     fn is_time_for_a_line(&mut self) -> bool {
-        let is_time = self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY);
+        let is_time = self
+            .last_line
+            .is_none_or(|last| last.elapsed() >= LINE_EVERY);
         if is_time {
             self.last_line = Some(Instant::now());
         }
@@ -184,7 +207,12 @@ impl Live {
             bar.set_style(style);
         }
         let rates = line(&lines);
-        Self { lines, bar, rates, worst: Vec::new() }
+        Self {
+            lines,
+            bar,
+            rates,
+            worst: Vec::new(),
+        }
     }
 
     fn show_worst(&mut self, rows: &[String]) {
@@ -213,7 +241,10 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     };
     let widths: Vec<_> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
@@ -232,7 +263,10 @@ fn offers(node: &Node) {
     println!(
         "               headwater sql --server {sql} -c 'SELECT * FROM worst_airline_hours ORDER BY mean_dep_delay DESC NULLS LAST LIMIT 10'"
     );
-    println!("  kill it      kill -9 {} and start the demo again: it goes on where it was", std::process::id());
+    println!(
+        "  kill it      kill -9 {} and start the demo again: it goes on where it was",
+        std::process::id()
+    );
     println!();
     println!("It serves until Ctrl-C.");
 }

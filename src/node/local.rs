@@ -15,7 +15,10 @@ pub(super) struct LocalBroker {
 
 impl LocalBroker {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, host: Arc::from("in-process") }
+        Self {
+            broker,
+            host: Arc::from("in-process"),
+        }
     }
 }
 

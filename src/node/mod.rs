@@ -51,7 +51,12 @@ impl NodeConfig {
     #[must_use]
     pub fn on_free_ports(self) -> Self {
         let any = || "127.0.0.1:0".to_owned();
-        Self { listen: any(), sql_listen: any(), connect_listen: any(), ..self }
+        Self {
+            listen: any(),
+            sql_listen: any(),
+            connect_listen: any(),
+            ..self
+        }
     }
 }
 
@@ -81,9 +86,13 @@ impl Node {
         let connect_address = connect_listener.local_addr()?;
         let broker = Arc::new(start_broker(&config).await?);
         let client = Client::in_process(Arc::new(LocalBroker::new(broker.clone())))?;
-        let worker = WorkerConfig { worker_id: connect_address.to_string(), ..WorkerConfig::default() };
-        let worker =
-            Worker::start(worker, client.clone()).await.context("the connectors do not start")?;
+        let worker = WorkerConfig {
+            worker_id: connect_address.to_string(),
+            ..WorkerConfig::default()
+        };
+        let worker = Worker::start(worker, client.clone())
+            .await
+            .context("the connectors do not start")?;
         let sql = SqlEngine::start(SqlConfig::new(config.data_dir.join("sql")), client.clone());
         let sql = sql.await.context("the SQL engine does not start")?;
         let stop = CancellationToken::new();
