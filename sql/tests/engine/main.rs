@@ -1,0 +1,5 @@
+//! The engine on a real log.
+
+mod log;
+mod postgres;
+mod views;
