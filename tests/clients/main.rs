@@ -4,6 +4,9 @@
 //! against the cluster there instead, such as Apache Kafka with `num.partitions=4`: what holds
 //! for both is what clients may count on.
 
+// Helpers of tests may fail by panicking, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod consumed;
 mod kill;
 mod launch;
