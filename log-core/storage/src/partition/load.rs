@@ -133,8 +133,10 @@ impl PartitionLog {
                 Some((base_offset, FileKind::Log)) => base_offset,
                 Some(_) => continue,
                 None => {
-                    // A file that never got its name.
-                    self.remove_if_there(&path)?;
+                    // One that never got its name; what others put here is not ours to remove.
+                    if entry.name.ends_with(".compacted") || entry.name.ends_with(".tmp") {
+                        self.remove_if_there(&path)?;
+                    }
                     continue;
                 }
             };
