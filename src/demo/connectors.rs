@@ -48,7 +48,7 @@ pub(super) fn tables(input: &Input) -> Vec<Connector> {
             "tailnum:string,year:long,type:string,manufacturer:string,model:string,engines:long,\
              seats:long,speed:long,engine:string",
         ),
-        table(
+        with_json_key(table(
             "demo-weather",
             &input.weather,
             "weather",
@@ -56,7 +56,7 @@ pub(super) fn tables(input: &Input) -> Vec<Connector> {
             "origin:string,year:long,month:long,day:long,hour:long,temp:double,dewp:double,\
              humid:double,wind_dir:long,wind_speed:double,wind_gust:double,precip:double,\
              pressure:double,visib:double,time_hour:string",
-        ),
+        )),
     ]
 }
 
@@ -107,6 +107,20 @@ pub(super) fn sink(out: &Path) -> Connector {
         name: "demo-delays-file",
         config: own(config),
     }
+}
+
+/// A key of several columns is an object of them, as the table in SQL declares it.
+fn with_json_key(mut connector: Connector) -> Connector {
+    let json = [
+        (
+            "key.converter",
+            "org.apache.kafka.connect.json.JsonConverter",
+        ),
+        ("key.converter.schemas.enable", "false"),
+    ];
+    let json = json.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    connector.config.extend(json);
+    connector
 }
 
 fn source(name: &'static str, file: &Path, topic: &str, settings: &[(&str, &str)]) -> Connector {

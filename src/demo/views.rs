@@ -14,7 +14,7 @@ pub(super) const STATEMENTS: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS weather (
         origin VARCHAR, time_hour TIMESTAMP, visib DOUBLE, temp DOUBLE, wind_speed DOUBLE,
         PRIMARY KEY (origin, time_hour)
-    ) WITH (topic = 'weather', format = 'json')",
+    ) WITH (topic = 'weather', format = 'json', key_format = 'json')",
     "CREATE MATERIALIZED VIEW IF NOT EXISTS worst_airline_hours AS
      SELECT a.name AS airline, window_start AS hour, count(*) AS flights,
             avg(f.dep_delay) AS mean_dep_delay

@@ -69,6 +69,8 @@ pub struct Node {
     sql_address: SocketAddr,
     connect_address: SocketAddr,
     stop: CancellationToken,
+    /// Ends the in-process clients, last of all.
+    closed: CancellationToken,
     servers: Vec<JoinHandle<()>>,
     data_dir: PathBuf,
 }
@@ -85,7 +87,9 @@ impl Node {
         let sql_address = sql_listener.local_addr()?;
         let connect_address = connect_listener.local_addr()?;
         let broker = Arc::new(start_broker(&config).await?);
-        let client = Client::in_process(Arc::new(LocalBroker::new(broker.clone())))?;
+        let closed = CancellationToken::new();
+        let client =
+            Client::in_process(Arc::new(LocalBroker::new(broker.clone(), closed.clone())))?;
         let worker = WorkerConfig {
             worker_id: connect_address.to_string(),
             ..WorkerConfig::default()
@@ -108,6 +112,7 @@ impl Node {
             sql_address,
             connect_address,
             stop,
+            closed,
             servers,
             data_dir: config.data_dir,
         })
@@ -159,6 +164,7 @@ impl Node {
         }
         self.worker.shutdown().await;
         let sql = self.sql.shutdown().await;
+        self.closed.cancel();
         self.broker.shutdown().await;
         sql.context("the SQL engine did not end in order")
     }

@@ -82,6 +82,8 @@ impl Fetcher {
     /// Runs until it is aborted.
     pub(crate) async fn run(mut self) {
         loop {
+            // A node of this process may answer at once; others must get their turn all the same.
+            tokio::task::consume_budget().await;
             let next = self.start(Instant::now());
             let timer = async {
                 match next {
