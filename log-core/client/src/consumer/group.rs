@@ -150,6 +150,9 @@ impl Group {
 
     /// Commits as the member that this consumer is now.
     pub(super) async fn commit(&self, core: &Core, offsets: &Offsets) -> Result<(), ClientError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
         let metadata = self.metadata();
         let is_subscribed = !self.state.lock().subscription.is_empty();
         if is_subscribed && metadata.generation_id < 0 {

@@ -1,0 +1,17 @@
+//! The client against a broker, or against any cluster that `HEADWATER_TEST_BOOTSTRAP` names, such
+//! as one of Apache Kafka.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests count as outside tests"
+)]
+
+mod admin;
+mod faults;
+mod groups;
+mod produce_and_consume;
+mod relay;
+mod seeking;
+mod support;
+mod transactions;
