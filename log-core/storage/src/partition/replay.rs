@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use headwater_wire::records::RecordBatch;
 
-use super::{PartitionLog, View, Writer};
+use super::{PartitionLog, Writer};
 use crate::error::{Corruption, OpenError};
 use crate::journal::{FrameKind, RecoveredFrame};
 use crate::segment::{SEGMENT_HEADER, marker_of};
@@ -23,7 +23,8 @@ impl PartitionLog {
                 self.view.write().log_start = log_start;
                 Ok(())
             }
-            FrameKind::Delete => self.replay_delete(&mut writer),
+            // Recovery removed the files, and skips all frames up to this one.
+            FrameKind::Delete => Ok(()),
         }
     }
 
@@ -70,23 +71,6 @@ impl PartitionLog {
                 )
         });
         self.cut_files(writer, &cut)?;
-        Ok(())
-    }
-
-    fn replay_delete(&self, writer: &mut Writer) -> Result<(), OpenError> {
-        let view = std::mem::take(&mut *self.view.write());
-        for segment in &view.segments {
-            segment.retire();
-        }
-        *self.view.write() = View {
-            generation: view.generation + 1,
-            ..View::default()
-        };
-        self.remove_dir()?;
-        let lsn = writer.last_lsn;
-        *writer = Writer::new(writer.is_relaxed);
-        writer.note_frame(lsn);
-        writer.unsynced.has_names = true;
         Ok(())
     }
 

@@ -45,7 +45,9 @@ pub struct Recovery {
 struct Survey {
     /// Partitions whose log goes on in the journal.
     continued: BTreeSet<TopicPartitionId>,
-    deleted: BTreeSet<TopicPartitionId>,
+    /// Deletions that no checkpoint covers: what came before them is of no interest, and its files
+    /// may be gone in part.
+    deleted: BTreeMap<TopicPartitionId, Lsn>,
     /// The last of the truncations that cut deepest into what a checkpoint has. What the journal has
     /// of the log before it was cut off by it, and may be overwritten in the segments.
     deepest: BTreeMap<TopicPartitionId, (i64, Lsn)>,
@@ -56,11 +58,12 @@ struct Survey {
 impl Survey {
     fn is_cut_off(&self, id: &TopicPartitionId, kind: FrameKind, lsn: Lsn) -> bool {
         let is_log = matches!(kind, FrameKind::Append | FrameKind::Truncate);
-        is_log
-            && self
-                .deepest
-                .get(id)
-                .is_some_and(|(_, deepest)| lsn < *deepest)
+        self.deleted.get(id).is_some_and(|deleted| lsn <= *deleted)
+            || (is_log
+                && self
+                    .deepest
+                    .get(id)
+                    .is_some_and(|(_, deepest)| lsn < *deepest))
     }
 }
 
@@ -87,6 +90,10 @@ impl Storage {
         for partition in known {
             covered_by.insert(partition.id, covered(&checkpoints, last, &partition.id));
             let mut checkpoint = checkpoints.entries.remove(&partition.id);
+            if survey.deleted.contains_key(&partition.id) {
+                checkpoint = None;
+                inner.remove_deleted(&partition.id)?;
+            }
             if let (Some(checkpoint), Some(log_start)) =
                 (&mut checkpoint, survey.log_starts.get(&partition.id))
             {
@@ -144,15 +151,18 @@ fn survey(
     let mut survey = Survey::default();
     let Some(scan) = scan else { return Ok(survey) };
     scan.replay(|frame| {
-        if frame.kind == FrameKind::Delete {
-            survey.deleted.insert(frame.id);
-        }
         if frame.kind == FrameKind::LogStart {
             let log_start = survey.log_starts.entry(frame.id).or_insert(frame.position);
             *log_start = frame.position.max(*log_start);
         }
         if frame.lsn <= covered(checkpoints, last, &frame.id) {
             return Ok(());
+        }
+        if frame.kind == FrameKind::Delete {
+            survey.deleted.insert(frame.id, frame.lsn);
+            survey.deepest.remove(&frame.id);
+            survey.log_starts.remove(&frame.id);
+            survey.continued.remove(&frame.id);
         }
         if matches!(frame.kind, FrameKind::Append | FrameKind::Truncate) {
             survey.continued.insert(frame.id);
@@ -241,6 +251,18 @@ impl Inner {
         Ok(frames)
     }
 
+    /// Ends a deletion that a crash cut short.
+    fn remove_deleted(&self, id: &TopicPartitionId) -> Result<(), OpenError> {
+        let path = self.core.partitions_dir.join(id.to_string());
+        self.core.checkpoints.remove(id);
+        match self.core.medium.disk.remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(FileError::new("remove", path)(error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn set_aside_strays(&self, survey: &Survey) -> Result<Vec<TopicPartitionId>, OpenError> {
         let dir = &self.core.partitions_dir;
         let disk = self.core.medium.disk.as_ref();
@@ -253,7 +275,7 @@ impl Inner {
                 continue;
             }
             let path = dir.join(&entry.name);
-            if survey.deleted.contains(&id) {
+            if survey.deleted.contains_key(&id) {
                 disk.remove_dir_all(&path)
                     .map_err(FileError::new("remove", &path))?;
                 continue;
