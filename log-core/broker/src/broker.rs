@@ -9,6 +9,7 @@ use headwater_env::{Clock, Disk, OsRandom, Random, RealDisk, SystemClock};
 use headwater_storage::{KnownPartition, OpenError, Storage, StorageOptions};
 use headwater_wire::{ApiKey, RequestKind, ResponseKind};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -259,6 +260,7 @@ async fn open_node(
         quorum: Arc::new(quorum),
         topics: Arc::new(topics),
         coordinators: Coordinators::new(),
+        runtime: Handle::current(),
         broker_epoch,
         housekeeper,
         shutdown,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use headwater_env::{Clock, Now, Random};
 use headwater_storage::{PartitionLog, Storage};
 use headwater_wire::records::RecordBatch;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -28,6 +29,9 @@ pub(crate) struct Node {
     pub(crate) quorum: Arc<dyn MetadataQuorum>,
     pub(crate) topics: Arc<Topics>,
     pub(crate) coordinators: Coordinators,
+    /// The runtime the broker was started on, where everything that outlives a request runs: a
+    /// client in the same process may call from one that ends with one of its threads.
+    pub(crate) runtime: Handle,
     /// Epoch of this process's registration (KIP-380).
     pub(crate) broker_epoch: i64,
     pub(crate) housekeeper: Housekeeper,
@@ -65,7 +69,8 @@ impl Node {
                 _ = shutdown.wait_for(|stopping| *stopping) => {}
             }
         };
-        tokio::spawn(until_shutdown.instrument(tracing::debug_span!("task", name)));
+        let span = tracing::debug_span!("task", name);
+        self.runtime.spawn(until_shutdown.instrument(span));
     }
 
     /// Waits until the monotonic clock shows `at`.

@@ -43,7 +43,7 @@ pub(super) fn start<M: Machine>(
     partition: Arc<Partition<M>>,
 ) {
     let span = tracing::debug_span!("coordinator", topic = kind.topic, partition = index);
-    let node = Arc::clone(node);
+    let (node, runtime) = (Arc::clone(node), node.runtime.clone());
     let mut shutdown = node.shutdown.clone();
     let task = async move {
         tokio::select! {
@@ -52,7 +52,7 @@ pub(super) fn start<M: Machine>(
         }
         partition.close();
     };
-    tokio::spawn(task.instrument(span));
+    runtime.spawn(task.instrument(span));
 }
 
 /// Ends when the storage has stopped.
