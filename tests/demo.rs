@@ -1,6 +1,8 @@
 //! The demo as a process: killed at random moments it ends as an undisturbed run does, and both as
 //! a plain fold over its input says.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,7 @@
 //! The programs in `examples/` run and print what their data says.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 
 /// Runs an example on an embedded log, in the folder of the project.
