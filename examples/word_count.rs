@@ -3,6 +3,8 @@
 //! `cargo run --example word_count` runs on an embedded log, `cargo run --example word_count
 //! HOST:PORT` on a cluster: Headwater's or Kafka's.
 
+use std::ops::ControlFlow;
+
 use anyhow::Context;
 use headwater::client::admin::NewTopic;
 use headwater::client::{ProducerConfig, ProducerRecord};
@@ -34,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
         .stream::<(), String>(lines.as_str())
         .flat_map_values(|line, words| {
             for word in line.split_whitespace() {
-                words(word.to_lowercase());
+                words.push(word.to_lowercase());
             }
         })
         .group_by(|_, word| word.clone())
@@ -61,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
         .key_value_store("counts", Utf8, I64)?
         .for_each(|word, count| {
             words.push((count, word));
+            ControlFlow::Continue(())
         })?;
     words.sort_by(|a, b| b.cmp(a));
     for (count, word) in words.iter().take(10) {
