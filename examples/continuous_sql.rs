@@ -49,9 +49,12 @@ async fn main() -> anyhow::Result<()> {
         let flight = flight?;
         let (delay, carrier) = (flight[5].parse::<i64>().ok(), &flight[9]);
         let row = serde_json::json!({ "carrier": carrier, "delay": delay });
-        producer
-            .send(ProducerRecord::new(topic.as_str(), row.to_string()))
-            .await?;
+        // What fails shows in `flush`.
+        drop(
+            producer
+                .send(ProducerRecord::new(topic.as_str(), row.to_string()))
+                .await?,
+        );
         sent += 1;
     }
     producer.flush().await?;

@@ -51,9 +51,12 @@ async fn main() -> anyhow::Result<()> {
         .context("run this in the folder of the project")?;
     for airport in airports.records() {
         let name = airport?.get(1).unwrap_or_default().to_owned();
-        producer
-            .send(ProducerRecord::new(lines.as_str(), name))
-            .await?;
+        // What fails shows in `flush`.
+        drop(
+            producer
+                .send(ProducerRecord::new(lines.as_str(), name))
+                .await?,
+        );
     }
     producer.flush().await?;
     streams.wait_for_input().await?;
