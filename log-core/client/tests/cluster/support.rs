@@ -29,6 +29,7 @@ pub(crate) async fn cluster() -> Cluster {
             let mut config = BrokerConfig::new(data_dir.path(), "127.0.0.1:0");
             config.settings.offsets_topic_partitions = 4;
             config.settings.transaction_topic_partitions = 4;
+            config.settings.group_initial_rebalance_delay = Duration::ZERO;
             let broker = Broker::start(config, Environment::default())
                 .await
                 .expect("a broker");
