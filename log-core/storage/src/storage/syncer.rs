@@ -108,6 +108,8 @@ impl Inner {
         };
         let is_new = !captured.is_empty() || tail != self.core.tail();
         if !is_new && demand != Demand::Recovery {
+            // A file may have been filled since with frames that the checkpoints have already.
+            self.core.journal()?.release(tail);
             return Ok(());
         }
         for (log, capture) in &captured {

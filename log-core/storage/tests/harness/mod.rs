@@ -28,7 +28,8 @@ use uuid::Uuid;
 pub struct Stops(pub AtomicUsize);
 
 impl FailStop for Stops {
-    fn fail_stop(&self, _reason: &str) {
+    fn fail_stop(&self, reason: &str) {
+        println!("fail-stop: {reason}");
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
