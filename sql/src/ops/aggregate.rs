@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatchOptions;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt64Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::cast;
+use arrow::compute::{cast, take_arrays};
 use arrow::datatypes::{
     DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
 };
@@ -291,6 +291,10 @@ impl Aggregate {
     }
 
     /// The merged states of all aggregates one after another, and the results.
+    ///
+    /// Accumulators take every group that first falls below the given total to be among the rows of
+    /// that call: those that do not track nulls row by row would make up a value for the others.
+    /// So the stored groups are numbered first.
     fn merge(
         &self,
         fresh: &[Vec<ArrayRef>],
@@ -299,6 +303,9 @@ impl Aggregate {
         total: usize,
     ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), SqlError> {
         let all: Vec<usize> = (0..total).collect();
+        let first: Vec<usize> = (0..stored_groups.len()).collect();
+        let slots = stored_first(stored_groups, total);
+        let by_group = UInt64Array::from_iter_values(slots.iter().map(|slot| *slot as u64));
         let mut states = Vec::with_capacity(stored.num_columns());
         let mut results = Vec::with_capacity(fresh.len());
         let mut merging = self.plan.accumulators()?;
@@ -312,10 +319,10 @@ impl Aggregate {
                 .unwrap_or_default();
             column += fresh.len();
             if !stored_groups.is_empty() {
-                merge.merge_batch(old, stored_groups, total)?;
+                merge.merge_batch(old, &first, first.len())?;
             }
-            merge.merge_batch(fresh, &all, total)?;
-            let state = merge.state(EmitTo::All)?;
+            merge.merge_batch(fresh, &slots, total)?;
+            let state = take_arrays(&merge.state(EmitTo::All)?, &by_group, None)?;
             evaluate.merge_batch(&state, &all, total)?;
             results.push(evaluate.evaluate(EmitTo::All)?);
             states.extend(state);
@@ -360,4 +367,19 @@ impl Aggregate {
             .collect();
         Ok(any.then_some(late))
     }
+}
+
+/// A number for each of `total` groups: the `stored` ones, which ascend, come first and in order.
+fn stored_first(stored: &[usize], total: usize) -> Vec<usize> {
+    let mut next_stored = 0;
+    (0..total)
+        .map(|group| {
+            if stored.get(next_stored) == Some(&group) {
+                next_stored += 1;
+                next_stored - 1
+            } else {
+                stored.len() + group - next_stored
+            }
+        })
+        .collect()
 }

@@ -273,6 +273,29 @@ fn count(counter: &std::sync::atomic::AtomicU64) -> u64 {
 }
 
 #[tokio::test]
+async fn a_new_group_without_values_beside_a_stored_one_has_no_result() {
+    let catalog = catalog(&[FLIGHTS]);
+    let sql = "SELECT carrier, min(dep_delay) AS least, sum(dep_delay) AS total FROM flights \
+               GROUP BY carrier";
+    let plan = continuous(&Planner::new(), sql, &catalog).await;
+    // The first is committed before the others, which then meet its stored state in one flush.
+    let inputs = [
+        flight(0, 0, Some(7), 0),
+        flight(1, 0, None, 1),
+        flight(0, 0, Some(5), 2),
+    ];
+    let events = [Event::Commit, Event::Nothing, Event::Nothing];
+    let streamed = stream(&plan, &inputs, &events, [1, 1]);
+    let row = |carrier, least, total| {
+        format!(r#"{{"carrier":"{carrier}","least":{least},"total":{total}}}"#)
+    };
+    assert_eq!(
+        streamed.rows,
+        BTreeSet::from([row("UA", "5", "12"), row("AA", "null", "null")])
+    );
+}
+
+#[tokio::test]
 async fn rows_behind_the_watermark_are_counted_and_left_out() {
     let flights = FLIGHTS.replace("'400' DAY", "'1' HOUR");
     let catalog = catalog(&[&flights, AIRLINES]);
