@@ -7,6 +7,9 @@
 //! - [`sql`]: continuous queries and views.
 //! - [`node`]: all of it composed into a running node, embedded or served.
 
+// It panics when the reader has gone; see `stdout`.
+#![deny(clippy::print_stdout)]
+
 pub use headwater_client as client;
 pub use headwater_connect as connect;
 pub use headwater_sql as sql;
@@ -15,3 +18,4 @@ pub use headwater_streams as streams;
 pub mod cli;
 mod demo;
 pub mod node;
+mod stdout;

@@ -1,11 +1,14 @@
 //! `headwater connect`: the worker's REST interface from the command line.
 
+use std::io::Write;
+
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::bootstrap::name_and_value;
+use crate::stdout::Stdout;
 
 #[derive(Debug, Args)]
 pub(super) struct Server {
@@ -81,7 +84,7 @@ impl Connect {
                     .into_iter()
                     .flatten()
                 {
-                    println!("{}", name.as_str().unwrap_or_default());
+                    writeln!(Stdout::lock(), "{}", name.as_str().unwrap_or_default())?;
                 }
                 Ok(())
             }
@@ -191,6 +194,6 @@ fn configuration(
 }
 
 fn print_json(value: &Value) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    writeln!(Stdout::lock(), "{}", serde_json::to_string_pretty(value)?)?;
     Ok(())
 }

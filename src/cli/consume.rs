@@ -13,6 +13,7 @@ use headwater_client::{
 
 use super::bootstrap::Bootstrap;
 use super::output::Format;
+use crate::stdout::Stdout;
 
 const POLL: Duration = Duration::from_millis(500);
 
@@ -97,7 +98,7 @@ impl Consume {
         }
         let mut printed = 0;
         let wanted = self.count.unwrap_or(u64::MAX);
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut out = std::io::BufWriter::new(Stdout::lock());
         while printed < wanted && !(self.until_end && self.is_done(&consumer, &mut left)) {
             for record in consumer.poll(POLL).await?.records()? {
                 if printed < wanted {

@@ -18,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::stdout::Closed;
+
 /// One log that speaks Kafka's protocol, and streams, connectors and continuous SQL on it.
 #[derive(Debug, Parser)]
 #[command(name = "headwater", version, propagate_version = true)]
@@ -83,17 +85,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
 
 fn failed(error: &anyhow::Error) -> ExitCode {
     // A reader that closed the pipe early (`| head`) has all it wanted.
-    if error.chain().any(is_broken_pipe) {
+    if Closed::caused(error) {
         return ExitCode::SUCCESS;
     }
     eprintln!("headwater: {error:#}");
     ExitCode::FAILURE
-}
-
-fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Warnings and errors on stderr; `RUST_LOG` asks for more.

@@ -4,6 +4,8 @@ use std::io::Write;
 
 use clap::ValueEnum;
 
+use crate::stdout::Stdout;
+
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Format {
@@ -22,7 +24,7 @@ pub(super) fn print_rows(
     header: &[&str],
     rows: &[Vec<String>],
 ) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Stdout::lock();
     match format {
         Format::Table => print_aligned(&mut out, header, rows)?,
         Format::Json => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::node::{Node, NodeConfig};
+use crate::stdout::tell;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -45,9 +46,12 @@ impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let stop = stopped()?;
         let node = Node::start(self.addresses.config(self.data_dir, false)).await?;
-        println!("Kafka   listens on {}", node.kafka_address());
-        println!("SQL     listens on {}", node.sql_address());
-        println!("Connect listens on {}", node.connect_address());
+        tell(format_args!("Kafka   listens on {}", node.kafka_address()));
+        tell(format_args!("SQL     listens on {}", node.sql_address()));
+        tell(format_args!(
+            "Connect listens on {}",
+            node.connect_address()
+        ));
         stop.await;
         node.shutdown().await
     }

@@ -1,11 +1,12 @@
 //! Rows of a query, printed as they come.
 
-use std::io::{StdoutLock, Write};
+use std::io::Write;
 
 use serde_json::{Map, Number, Value};
 use tokio_postgres::types::Type;
 
 use super::output::Format;
+use crate::stdout::Stdout;
 
 /// So many rows are measured for the width of the columns before the first is printed.
 const MEASURED_ROWS: usize = 1000;
@@ -19,12 +20,12 @@ pub(super) struct Table {
     names: Vec<String>,
     held: Vec<Row>,
     widths: Vec<usize>,
-    out: StdoutLock<'static>,
+    out: Stdout,
 }
 
 impl Table {
     pub(super) fn new(format: Format, types: Vec<Type>) -> Self {
-        let out = std::io::stdout().lock();
+        let out = Stdout::lock();
         Self {
             format,
             types,

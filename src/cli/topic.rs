@@ -1,6 +1,7 @@
 //! `headwater topic`: create, list, describe, delete.
 
 use std::collections::HashMap;
+use std::io::Write;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -11,6 +12,7 @@ use headwater_client::{IsolationLevel, TopicPartition};
 
 use super::bootstrap::{Bootstrap, name_and_value};
 use super::output::{Format, print_rows};
+use crate::stdout::Stdout;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Topic {
@@ -95,7 +97,7 @@ impl List {
         topics.retain(|topic| self.internal || !topic.is_internal);
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         for topic in topics {
-            println!("{}", topic.name);
+            writeln!(Stdout::lock(), "{}", topic.name)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyl
 
 use super::job::Progress;
 use crate::node::Node;
+use crate::stdout::tell;
 
 /// Without a terminal, a line is printed this often.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -124,7 +125,7 @@ impl Screen {
             live.rates.finish();
             live.worst.iter().for_each(ProgressBar::finish);
         }
-        println!();
+        tell("");
         println!(
             "All {} flights are committed in every result, {:.1} s after the start; {} came too late.",
             HumanCount(progress.flights),
@@ -132,21 +133,21 @@ impl Screen {
             progress.late
         );
         for stage in self.stages.iter().filter(|stage| stage.records > 0) {
-            println!(
+            tell(format_args!(
                 "  {:<22} {:>9} records in {:>5.1} s, {:>9}/s",
                 stage.name,
                 HumanCount(stage.records).to_string(),
                 stage.seconds(),
                 HumanCount(stage.rate()).to_string()
-            );
+            ));
         }
-        println!();
-        println!(
+        tell("");
+        tell(format_args!(
             "Delays by airport and hour: {}",
             out.join("delays_by_origin_hour.jsonl").display()
-        );
-        println!(
-            "The same as a topic, delays_by_origin_hour; two views: worst_airline_hours, delays_by_visibility."
+        ));
+        tell(
+            "The same as a topic, delays_by_origin_hour; two views: worst_airline_hours, delays_by_visibility.",
         );
         if !exit {
             offers(node);
@@ -193,7 +194,7 @@ impl Screen {
         match &self.live {
             // A terminal that went away is no reason to stop.
             Some(live) => drop(live.lines.println(line)),
-            None => println!("{line}"),
+            None => tell(line),
         }
     }
 }
@@ -252,21 +253,23 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 
 fn offers(node: &Node) {
     let (kafka, sql) = (node.kafka_address(), node.sql_address());
-    println!();
-    println!("Three things to try:");
-    println!("  consume it   kcat -b {kafka} -C -t delays_by_origin_hour -o -5 -e");
-    println!(
+    tell("");
+    tell("Three things to try:");
+    tell(format_args!(
+        "  consume it   kcat -b {kafka} -C -t delays_by_origin_hour -o -5 -e"
+    ));
+    tell(format_args!(
         "  query it     psql -h {} -p {} -U headwater headwater -c 'SELECT * FROM delays_by_visibility ORDER BY miles'",
         sql.ip(),
         sql.port()
-    );
-    println!(
+    ));
+    tell(format_args!(
         "               headwater sql --server {sql} -c 'SELECT * FROM worst_airline_hours ORDER BY mean_dep_delay DESC NULLS LAST LIMIT 10'"
-    );
-    println!(
+    ));
+    tell(format_args!(
         "  kill it      kill -9 {} and start the demo again: it goes on where it was",
         std::process::id()
-    );
-    println!();
-    println!("It serves until Ctrl-C.");
+    ));
+    tell("");
+    tell("It serves until Ctrl-C.");
 }
