@@ -5,6 +5,7 @@
 //! it names. The topology is in `src/demo/delays.rs`.
 
 use anyhow::Context;
+use headwater::client::admin::NewTopic;
 use headwater::client::{Client, ClientConfig};
 use headwater::streams::runtime::{RunningStreams, StreamsConfig};
 
@@ -17,11 +18,14 @@ async fn main() -> anyhow::Result<()> {
         .nth(1)
         .context("give the cluster's address, HOST:PORT")?;
     let client = Client::new(ClientConfig::new(&bootstrap))?;
-    let topology = delays::topology()?;
-    println!("{}", topology.describe());
 
-    // Another application than the demo's: it reads the same topics and keeps state of its own.
+    // Another application than the demo's: it reads the same topics, and keeps state and writes
+    // results of its own.
     let application = format!("flight-delays-{}", std::process::id());
+    let output = NewTopic::new(&application, 4).config("retention.ms", "-1");
+    client.admin().create_topic(output).await?;
+    let topology = delays::topology(&application)?;
+    println!("{}", topology.describe());
     let dir = tempfile::tempdir()?;
     let config = StreamsConfig::new(application, dir.path()).exactly_once();
     let config = config.topic_config("retention.ms", "-1");

@@ -83,12 +83,12 @@ struct OriginHour {
     seats: i64,
 }
 
-/// Reads `flights`, `airlines` and `planes`, writes `delays_by_origin_hour`.
+/// Reads `flights`, `airlines` and `planes`, writes its results to `output`.
 #[allow(
     unreachable_pub,
     reason = "an example includes this file as its own module"
 )]
-pub fn topology() -> Result<Topology, TopologyError> {
+pub fn topology(output: &str) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     builder
         .json::<Flight>()
@@ -131,7 +131,7 @@ pub fn topology() -> Result<Topology, TopologyError> {
             };
             (format!("{}@{}", result.origin, result.hour), result)
         })
-        .to("delays_by_origin_hour");
+        .to(output);
     builder.build()
 }
 

@@ -85,7 +85,7 @@ impl Job {
         let config = StreamsConfig::new(APPLICATION, node.streams_dir())
             .exactly_once()
             .topic_config("retention.ms", "-1");
-        let topology = delays::topology().context("the delays application does not build")?;
+        let topology = delays::topology(RESULT).context("the delays application does not build")?;
         let streams = RunningStreams::start(&topology, config, node.client().clone())
             .await
             .context("the delays application does not start")?;
