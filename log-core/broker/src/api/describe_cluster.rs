@@ -7,7 +7,7 @@ use headwater_wire::messages::describe_cluster::{
     DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse,
 };
 
-use super::{Handler, Reply};
+use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::node::Node;
 
@@ -45,12 +45,16 @@ impl Handler for DescribeCluster {
                 rack: broker.rack.clone(),
                 ..Default::default()
             });
-        Reply::Now(DescribeClusterResponse {
+        let mut response = DescribeClusterResponse {
             endpoint_type: BROKERS,
             cluster_id: topics.image.cluster_id.clone(),
             controller_id: node.controller_id(),
             brokers: brokers.collect(),
             ..Default::default()
-        })
+        };
+        if request.include_cluster_authorized_operations {
+            response.cluster_authorized_operations = authorized_operations::CLUSTER;
+        }
+        Reply::Now(response)
     }
 }

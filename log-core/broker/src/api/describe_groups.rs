@@ -8,15 +8,11 @@ use headwater_wire::messages::describe_groups::{
 };
 
 use super::coordinated::{by_partition, collect, to_group};
-use super::{Handler, Reply};
+use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::node::Node;
 
 pub(crate) struct DescribeGroups;
-
-/// Everything that can be done with a group, as bits: read, delete, describe, describe configs,
-/// alter configs. Nothing is forbidden where there are no access rules.
-const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 impl Handler for DescribeGroups {
     type Request = DescribeGroupsRequest;
@@ -45,7 +41,7 @@ impl Handler for DescribeGroups {
             .await;
             if wants_operations {
                 for group in groups.iter_mut().filter(|group| group.error_code == 0) {
-                    group.authorized_operations = ALL_OPERATIONS;
+                    group.authorized_operations = authorized_operations::GROUP;
                 }
             }
             DescribeGroupsResponse {

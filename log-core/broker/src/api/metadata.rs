@@ -10,7 +10,7 @@ use headwater_wire::messages::metadata::{
 };
 use uuid::Uuid;
 
-use super::{Handler, Reply};
+use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::internal_topics;
 use crate::metadata::{ClusterImage, PartitionImage};
@@ -29,22 +29,55 @@ impl Handler for Metadata {
         request: MetadataRequest,
     ) -> Reply<MetadataResponse> {
         let topics = node.topics.load();
+        let told = Told::to(&request);
         let wanted = match request.topics {
             // Version 0 has no null: there an empty list asks for everything.
             Some(list) if !(list.is_empty() && context.version == 0) => list,
-            _ => return Reply::Now(everything(node, &topics)),
+            _ => return Reply::Now(told.add(everything(node, &topics))),
         };
         let missing = request.allow_auto_topic_creation
             && node.config.settings.auto_create_topics
             && wanted.iter().any(|topic| is_missing(&topics, topic));
         if !missing {
-            return Reply::Now(answer(node, &topics, &wanted, &BTreeMap::new()));
+            let response = answer(node, &topics, &wanted, &BTreeMap::new());
+            return Reply::Now(told.add(response));
         }
         let node = Arc::clone(node);
         Reply::later(async move {
             let refused = create_missing(&node, &wanted).await;
-            answer(&node, &node.topics.load(), &wanted, &refused)
+            told.add(answer(&node, &node.topics.load(), &wanted, &refused))
         })
+    }
+}
+
+/// Which authorized operations the client wants to be told.
+struct Told {
+    of_cluster: bool,
+    of_topics: bool,
+}
+
+impl Told {
+    fn to(request: &MetadataRequest) -> Self {
+        Self {
+            of_cluster: request.include_cluster_authorized_operations,
+            of_topics: request.include_topic_authorized_operations,
+        }
+    }
+
+    fn add(&self, mut response: MetadataResponse) -> MetadataResponse {
+        if self.of_cluster {
+            response.cluster_authorized_operations = authorized_operations::CLUSTER;
+        }
+        if self.of_topics {
+            let found = response
+                .topics
+                .iter_mut()
+                .filter(|topic| topic.error_code == 0);
+            found.for_each(|topic| {
+                topic.topic_authorized_operations = authorized_operations::TOPIC;
+            });
+        }
+        response
     }
 }
 
