@@ -107,6 +107,28 @@ fn check_options(journal: &JournalOptions) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Makes the names of a new data directory and of all directories above it durable: any of them may
+/// have been made with it.
+fn sync_names(medium: &Medium, root: &Path) -> Result<(), OpenError> {
+    let above = root.ancestors().skip(1).enumerate();
+    for (height, dir) in above {
+        // The last ancestor of a relative path is empty.
+        let dir = match dir.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => dir,
+        };
+        match medium.disk.sync_dir(dir) {
+            Ok(()) => {}
+            // Where we may not look we have made nothing.
+            Err(error) if height > 0 => {
+                tracing::debug!(dir = %dir.display(), %error, "not synced");
+            }
+            Err(error) => return Err(FileError::new("sync", dir)(error).into()),
+        }
+    }
+    Ok(())
+}
+
 /// Notes whose directory it is, or checks that it is ours.
 fn check_owner(medium: &Medium, root: &Path, options: &StorageOptions) -> Result<(), OpenError> {
     let (register, owner) = read_owner(medium, &root.join("node"))?;
@@ -115,10 +137,7 @@ fn check_owner(medium: &Medium, root: &Path, options: &StorageOptions) -> Result
         bytes.put_i32(options.node_id);
         bytes.put_bytes(options.cluster_id.as_bytes());
         register.store(&bytes)?;
-        if let Some(parent) = root.parent() {
-            medium.sync_dir(parent)?;
-        }
-        return Ok(());
+        return sync_names(medium, root);
     };
     let wrong = |what, found: String, expected: String| OpenError::WrongOwner {
         path: root.to_owned(),
