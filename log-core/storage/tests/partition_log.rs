@@ -7,6 +7,7 @@
 
 mod harness;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -549,6 +550,30 @@ fn an_orderly_end_leaves_nothing_to_replay_and_frees_the_directory() {
             ..
         })
     ));
+}
+
+#[test]
+fn what_a_relaxed_topic_was_told_to_sync_survives_a_power_cut() {
+    let disk = SimDisk::new();
+    let config = LogConfig {
+        durability: Durability::Relaxed,
+        ..small_config()
+    };
+    let node = Node::start(&disk, &[]);
+    let log = node.create(id(1, 0), &config);
+    let mut synced = 0;
+    for n in 0..30 {
+        log.append(&[producer_batch(7, 0, n, &[&[b'r'; 300]], false)], CLIENT)
+            .unwrap();
+        if n % 7 == 0 {
+            node.storage.sync(&[Arc::clone(&log)]).unwrap();
+            synced = i64::from(n) + 1;
+        }
+        let lost = disk.image();
+        lost.crash(Survival::Nothing);
+        let node = Node::start(&lost, &[known(id(1, 0), &config)]);
+        assert!(node.partition(id(1, 0)).log_end_offset() >= synced);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::batch;
 use super::coordinator::arrival;
 use super::partition::Partition;
+use super::relaxed;
 use crate::internal_topics::CONSUMER_OFFSETS;
 use crate::node::Node;
 
@@ -56,6 +57,7 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
     let mut appended = Vec::new();
     let mut newest: Option<Lsn> = None;
     let mut groups = Vec::new();
+    let mut relaxed = Vec::new();
     for (topic, indexes) in &wanted.partitions {
         if topic == CONSUMER_OFFSETS && node.topics.load().by_name(topic).is_some() {
             groups.extend(end_in_groups(node, wanted.marker, indexes));
@@ -66,6 +68,7 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
                 Outcome::Appended(lsn) => {
                     newest = newest.max(Some(lsn));
                     appended.push((topic.clone(), index));
+                    relaxed.extend(relaxed::log(node, topic, index));
                 }
                 Outcome::Done => done.push((topic.clone(), index)),
                 Outcome::Again => {}
@@ -75,6 +78,7 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
     // One sync for all of them: the newest position covers the others.
     if let Some(lsn) = newest
         && node.storage.wait_durable(lsn).await.is_ok()
+        && relaxed::sync(node, relaxed).await.is_ok()
     {
         done.append(&mut appended);
     }

@@ -14,12 +14,14 @@ mod machine;
 mod markers;
 mod partition;
 mod producer_ids;
+mod relaxed;
 
 use std::sync::Arc;
 
 use headwater_coordination::ProducerIdentity;
 use headwater_coordination::groups::{GroupConfig, GroupCoordinator, Input};
 use headwater_coordination::transactions::{TransactionConfig, TransactionCoordinator};
+use headwater_storage::PartitionLog;
 use headwater_wire::ErrorCode;
 use tokio::sync::Semaphore;
 
@@ -30,6 +32,7 @@ use crate::topic_creation::TopicRefused;
 pub(crate) use coordinator::Coordinator;
 use driver::Kind;
 use producer_ids::ProducerIds;
+pub(crate) use relaxed::sync as sync_relaxed;
 
 /// The coordinators of this node.
 pub(crate) struct Coordinators {
@@ -92,6 +95,24 @@ impl Coordinators {
         for partition in self.groups.partitions().iter().flat_map(|all| all.iter()) {
             partition.tell(Input::TopicsDeleted(names.iter().cloned().collect()));
         }
+    }
+
+    /// The partitions of a transaction that have to be synced before it is committed: those whose
+    /// appends are not journaled.
+    pub(crate) fn relaxed_in_transaction(
+        &self,
+        node: &Node,
+        transactional_id: &str,
+    ) -> Vec<Arc<PartitionLog>> {
+        let Some(partition) = self.transactions.partition(transactional_id) else {
+            return Vec::new();
+        };
+        partition.look(|machine| {
+            machine
+                .partitions(transactional_id)
+                .filter_map(|(topic, index)| relaxed::log(node, topic, index))
+                .collect()
+        })
     }
 
     /// Checks that the producer's transaction goes on and has this partition (KIP-890). Does not

@@ -7,6 +7,8 @@ mod node;
 #[cfg(test)]
 mod offsets;
 #[cfg(test)]
+mod power_cuts;
+#[cfg(test)]
 mod restarts;
 #[cfg(test)]
 mod transactions;

@@ -11,7 +11,9 @@ use headwater_wire::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
 use headwater_wire::messages::add_partitions_to_txn::{
     AddPartitionsToTxnRequest, AddPartitionsToTxnTopic,
 };
-use headwater_wire::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use headwater_wire::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use headwater_wire::messages::end_txn::EndTxnRequest;
 use headwater_wire::messages::fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData};
 use headwater_wire::messages::init_producer_id::InitProducerIdRequest;
@@ -53,7 +55,8 @@ pub(crate) trait Transport {
 /// A broker in this process.
 pub(crate) struct InProcess {
     broker: Broker,
-    dir: TempDir,
+    dir: Arc<TempDir>,
+    environment: Environment,
 }
 
 /// What a producer has been told.
@@ -83,18 +86,34 @@ impl Node {
     /// A broker with the topic [`TOPIC`] of two partitions.
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let broker = start_in(&dir).await;
-        let node = Self::reached_by(InProcess { broker, dir });
-        node.create_topic(TOPIC).await;
+        let node = Self::start_in(&Arc::new(dir), Environment::default()).await;
+        node.create_topic(TOPIC, &[]).await;
         node
+    }
+
+    /// A broker with what it finds in a directory.
+    pub(crate) async fn start_in(dir: &Arc<TempDir>, environment: Environment) -> Self {
+        let mut config = BrokerConfig::new(dir.path(), "127.0.0.1:0");
+        config.settings.group_initial_rebalance_delay = Duration::ZERO;
+        let broker = Broker::start(config, environment.clone())
+            .await
+            .expect("the broker starts");
+        Self::reached_by(InProcess {
+            broker,
+            dir: Arc::clone(dir),
+            environment,
+        })
     }
 
     pub(crate) async fn restart(self) -> Self {
         self.transport.broker.shutdown().await;
-        let InProcess { broker, dir } = self.transport;
+        let InProcess {
+            broker,
+            dir,
+            environment,
+        } = self.transport;
         drop(broker);
-        let broker = start_in(&dir).await;
-        Self::reached_by(InProcess { broker, dir })
+        Self::start_in(&dir, environment).await
     }
 }
 
@@ -110,11 +129,17 @@ impl<T: Transport> Node<T> {
             .expect("an answer in time")
     }
 
-    pub(crate) async fn create_topic(&self, name: &str) {
+    pub(crate) async fn create_topic(&self, name: &str, configs: &[(&str, &str)]) {
+        let configs = configs.iter().map(|(name, value)| CreatableTopicConfig {
+            name: (*name).to_owned(),
+            value: Some((*value).to_owned()),
+            ..Default::default()
+        });
         let topic = CreatableTopic {
             name: name.to_owned(),
             num_partitions: 2,
             replication_factor: 1,
+            configs: configs.collect(),
             ..Default::default()
         };
         let request = CreateTopicsRequest {
@@ -387,14 +412,6 @@ impl<T: Transport> Node<T> {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-}
-
-async fn start_in(dir: &TempDir) -> Broker {
-    let mut config = BrokerConfig::new(dir.path(), "127.0.0.1:0");
-    config.settings.group_initial_rebalance_delay = Duration::ZERO;
-    Broker::start(config, Environment::default())
-        .await
-        .expect("the broker starts")
 }
 
 pub(crate) fn error(code: i16) -> ErrorCode {

@@ -116,7 +116,7 @@ async fn a_topic_made_anew_has_no_offsets() {
         ..Default::default()
     };
     assert_eq!(node.call(5, request).await.responses[0].error_code, 0);
-    node.create_topic(TOPIC).await;
+    node.create_topic(TOPIC, &[]).await;
     assert_eq!(node.committed(0).await, Ok(-1));
     let node = node.restart().await;
     assert_eq!(node.committed(0).await, Ok(-1));

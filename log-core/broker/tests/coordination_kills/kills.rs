@@ -134,7 +134,7 @@ async fn transactions_are_whole_after_kill_9_at_any_moment() {
         let served = Served::start(dir.path());
         let node = Node::reached_by(OverTcp::connect(served.address).await);
         if round == 0 {
-            node.create_topic(TOPIC).await;
+            node.create_topic(TOPIC, &[]).await;
         }
         let start = Instant::now();
         node.init(600_000).await.expect("let in, whatever was open");

@@ -66,6 +66,14 @@ impl TransactionCoordinator {
         self.transactions.len()
     }
 
+    /// The partitions of the transaction under `transactional_id`, by topic; empty without one.
+    pub fn partitions(&self, transactional_id: &str) -> impl Iterator<Item = (&str, i32)> {
+        let transaction = self.transactions.get(transactional_id);
+        let topics = transaction.into_iter().flat_map(|found| &found.partitions);
+        topics
+            .flat_map(|(topic, indexes)| indexes.iter().map(move |index| (topic.as_str(), *index)))
+    }
+
     /// The transactions, and apart from them everything a handler needs to change one.
     pub(super) fn split<'a>(
         &'a mut self,

@@ -151,6 +151,20 @@ impl Storage {
         }
     }
 
+    /// Syncs what `relaxed` logs were appended so far, so that it survives a power cut too; logs
+    /// whose appends are journaled have [`Storage::wait_durable`] for that. Blocks for syncs.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if a log could not be synced; how much of it is on disk is then not known.
+    pub fn sync(&self, relaxed: &[Arc<PartitionLog>]) -> Result<(), ChangeError> {
+        // The syncer may have taken over a new file whose name it has not synced yet.
+        let _syncing = self.inner.syncer.lock();
+        for log in relaxed {
+            log.sync_segments()?;
+        }
+        Ok(())
+    }
+
     /// Applies retention to every log, forgets silent producers and removes what may go. Blocks for
     /// syncs: for a timer's own thread.
     ///

@@ -1,0 +1,42 @@
+//! A committed transaction is whole after a power cut, also where single records may be lost.
+
+use std::sync::Arc;
+
+use headwater_broker::Environment;
+use headwater_env::sim::{SimDisk, Survival};
+use headwater_wire::ErrorCode;
+
+use crate::node::{Node, TOPIC};
+
+fn on(disk: &SimDisk) -> Environment {
+    Environment {
+        disk: Arc::new(disk.clone()),
+        ..Environment::default()
+    }
+}
+
+#[tokio::test]
+async fn a_committed_transaction_in_relaxed_partitions_survives() {
+    let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+    let disk = SimDisk::new();
+    let node = Node::start_in(&dir, on(&disk)).await;
+    node.create_topic(TOPIC, &[("durability", "relaxed")]).await;
+    let producer = node.init(60_000).await.expect("a producer");
+    for partition in [0, 1] {
+        assert_eq!(node.add(producer, partition).await, ErrorCode::None);
+        let produced = node.produce(producer, (partition, 0), "a").await;
+        assert_eq!(produced, ErrorCode::None);
+    }
+    assert_eq!(node.end(producer, true).await, ErrorCode::None);
+    let at_commit = disk.image();
+    node.becomes_visible(0, &["a"]).await;
+    node.becomes_visible(1, &["a"]).await;
+    let at_marker = disk.image();
+
+    for image in [at_commit, at_marker] {
+        image.crash(Survival::Nothing);
+        let node = Node::start_in(&dir, on(&image)).await;
+        node.becomes_visible(0, &["a"]).await;
+        node.becomes_visible(1, &["a"]).await;
+    }
+}
