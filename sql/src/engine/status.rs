@@ -8,7 +8,7 @@ use headwater_client::{IsolationLevel, TopicPartition};
 use headwater_streams::runtime::StreamsState;
 
 use super::SqlEngine;
-use super::views::RunningView;
+use super::views::{RunningView, application_error};
 use crate::SqlError;
 use crate::catalog::{all_partitions, end_offsets};
 
@@ -151,45 +151,13 @@ impl SqlEngine {
                 "view {name} has stopped: {reason}"
             )));
         }
-        let internal = format!("{}-", view.application_id);
-        let (stages, sources): (Vec<TopicPartition>, Vec<TopicPartition>) = inputs(&view)
-            .into_iter()
-            .partition(|p| p.topic.starts_with(&internal));
-        let committed = self.committed(&view).await?;
-        let reached = |partition: &TopicPartition, end: i64| {
-            end <= 0 || committed.get(partition).is_some_and(|at| *at >= end)
-        };
-        if !sources
-            .iter()
-            .all(|p| ends.get(p).is_none_or(|end| reached(p, *end)))
-        {
-            return Ok(false);
-        }
-        // Stage by stage, since what a stage commits shows in the next one's end. The end counts
-        // open transactions too: one that is about to commit is not there yet.
-        let mut by_stage: BTreeMap<u32, Vec<TopicPartition>> = BTreeMap::new();
-        for partition in stages {
-            by_stage
-                .entry(stage(&partition.topic, &internal))
-                .or_default()
-                .push(partition);
-        }
-        for partitions in by_stage.into_values() {
-            let ends = end_offsets(
-                &self.inner.client,
-                &partitions,
-                IsolationLevel::ReadUncommitted,
-            )
-            .await?;
-            let committed = self.committed(&view).await?;
-            let is_done = ends
-                .iter()
-                .all(|(p, end)| *end <= 0 || committed.get(p).is_some_and(|at| at >= end));
-            if !is_done {
-                return Ok(false);
+        match &view.application {
+            Some(application) => {
+                let committed = application.has_committed(ends).await;
+                committed.map_err(|error| application_error(&error))
             }
+            None => Ok(false),
         }
-        Ok(true)
     }
 
     async fn committed(
@@ -217,13 +185,4 @@ fn inputs(view: &RunningView) -> Vec<TopicPartition> {
         .iter()
         .flat_map(|(topic, count)| all_partitions(topic, *count))
         .collect()
-}
-
-/// The number in the name of a repartition topic: later stages have greater ones.
-fn stage(topic: &str, prefix: &str) -> u32 {
-    topic
-        .trim_start_matches(prefix)
-        .split('-')
-        .find_map(|part| part.parse().ok())
-        .unwrap_or(u32::MAX)
 }
