@@ -95,7 +95,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 /// Warnings and errors on stderr; `RUST_LOG` asks for more.
 fn start_diagnostics() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,openraft=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -126,12 +126,12 @@ impl Screen {
             live.worst.iter().for_each(ProgressBar::finish);
         }
         tell("");
-        println!(
+        tell(format_args!(
             "All {} flights are committed in every result, {:.1} s after the start; {} came too late.",
             HumanCount(progress.flights),
             took.as_secs_f64(),
             progress.late
-        );
+        ));
         for stage in self.stages.iter().filter(|stage| stage.records > 0) {
             tell(format_args!(
                 "  {:<22} {:>9} records in {:>5.1} s, {:>9}/s",

@@ -133,7 +133,6 @@ impl<T: Transport> Node<T> {
         let configs = configs.iter().map(|(name, value)| CreatableTopicConfig {
             name: (*name).to_owned(),
             value: Some((*value).to_owned()),
-            ..Default::default()
         });
         let topic = CreatableTopic {
             name: name.to_owned(),
