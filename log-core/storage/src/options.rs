@@ -66,7 +66,9 @@ pub struct StorageOptions {
     pub checkpoint_interval: Duration,
     /// Kafka's `producer.id.expiration.ms` (KIP-854).
     pub producer_id_expiration: Duration,
-    /// Most memory for the keys of one compaction run, in bytes.
+    /// Memory for the keys of one compaction run, in bytes. A log with more new keys takes several
+    /// runs over what is before them. The keys of one batch are always taken together, so the
+    /// largest batch may add its own to this.
     pub compaction_bytes: usize,
     /// What happens after a failed sync.
     pub fail_stop: Arc<dyn FailStop>,

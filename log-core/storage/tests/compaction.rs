@@ -307,3 +307,129 @@ fn a_cut_anywhere_in_a_compaction_leaves_the_same_table() {
     let points = *points.lock().unwrap();
     assert!(points > 90, "{points}");
 }
+
+/// A node with memory for the keys of few batches.
+fn forgetful(disk: &SimDisk, known: &[headwater_storage::KnownPartition]) -> Node {
+    let stops = Arc::new(Stops::default());
+    let mut options = small_options(&stops);
+    // An entry takes 64 bytes and its key.
+    options.compaction_bytes = 5 * 68;
+    Node::start_with(disk, known, options, stops).unwrap()
+}
+
+/// Records that a compaction left in segments that take no more, per key.
+fn closed_records(log: &PartitionLog, end: i64) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (offset, key, _) in contents(log) {
+        if offset < end {
+            *counts.entry(key.unwrap()).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn more_keys_than_memory_cost_runs_but_no_deletion_and_no_duplicates_stay() {
+    for (seed, segment_bytes) in [(1, 512), (2, 1024), (3, 2048), (4, 8192)] {
+        let disk = SimDisk::new();
+        let config = LogConfig {
+            segment_bytes,
+            ..compacted()
+        };
+        let mut node = forgetful(&disk, &[]);
+        let mut log = node.create(id(1, 0), &config);
+        let random = SeededRandom::new(seed);
+        let mut wanted = BTreeMap::new();
+        let mut now = 1_000_000;
+        for round in 0..6 {
+            for n in 0..60 {
+                let key = format!("k{:02}", random.below(30));
+                let value = format!("{round}-{n}");
+                let value = (random.below(3) > 0).then_some(value.as_str());
+                log.append(&[keyed_batch(1_000, &[(&key, value)])], CLIENT)
+                    .unwrap();
+                match value {
+                    Some(value) => wanted.insert(key, value.to_owned()),
+                    None => wanted.remove(&key),
+                };
+            }
+            let end = log.log_end_offset();
+            for _ in 0..3 {
+                fill(&node, &log);
+            }
+            wanted.extend(
+                table(&log)
+                    .into_iter()
+                    .filter(|(key, _)| key.starts_with("fill")),
+            );
+            // Twice, so that the tombstones that the first one marks go in the second.
+            for _ in 0..2 {
+                node.storage.compact(Timestamp::from_millis(now)).unwrap();
+                assert_eq!(table(&log), wanted, "seed {seed}, round {round}");
+                now += 100_000;
+                if round % 2 == 1 {
+                    drop((log, node));
+                    node = forgetful(&disk, &[known(id(1, 0), &config)]);
+                    assert_eq!(node.recovery.quarantined, []);
+                    log = node.partition(id(1, 0));
+                    assert_eq!(table(&log), wanted, "seed {seed}, round {round}, restarted");
+                }
+            }
+            let twice: Vec<_> = closed_records(&log, end)
+                .into_iter()
+                .filter(|(_, count)| *count > 1)
+                .collect();
+            assert_eq!(twice, [], "seed {seed}, round {round}");
+        }
+        fill(&node, &log);
+        for _ in 0..2 {
+            fill(&node, &log);
+            node.storage.compact(Timestamp::from_millis(now)).unwrap();
+            now += 100_000;
+        }
+        let tombstones = contents(&log)
+            .iter()
+            .filter(|(_, _, v)| v.is_none())
+            .count();
+        assert_eq!(tombstones, 0, "seed {seed}: all had their time");
+        assert_eq!(table(&log).len(), wanted.len());
+    }
+}
+
+#[test]
+fn a_cut_anywhere_among_the_runs_of_a_compaction_leaves_the_same_table() {
+    let disk = SimDisk::new();
+    let config = compacted();
+    let node = forgetful(&disk, &[]);
+    let log = node.create(id(1, 0), &config);
+    for n in 0..40 {
+        let (key, value) = (format!("k{:02}", n % 13), n.to_string());
+        let value = (n % 4 > 0).then_some(value.as_str());
+        log.append(&[keyed_batch(1_000, &[(&key, value)])], CLIENT)
+            .unwrap();
+    }
+    fill(&node, &log);
+    for now in [NOW, LATER] {
+        let wanted = table(&log);
+        let expected = wanted.clone();
+        disk.observe(Box::new(move |number, operation, image| {
+            let image = image.image();
+            image.crash(Survival::Seeded(number));
+            let node = forgetful(&image, &[known(id(1, 0), &compacted())]);
+            let log = node.partition(id(1, 0));
+            let place = format!("{number} {operation:?}");
+            assert_eq!(node.recovery.quarantined, [], "{place}");
+            assert_eq!(table(&log), expected, "{place}");
+            // What the cut run has marked goes now; what it has not compared must not.
+            for after in [100_000, 200_000] {
+                let now = Timestamp::from_millis(now.as_millis() + after);
+                node.storage.compact(now).unwrap();
+                assert_eq!(table(&log), expected, "{place}, compacted again");
+            }
+        }));
+        node.storage.compact(now).unwrap();
+        disk.stop_observing();
+        assert_eq!(table(&log), wanted);
+        fill(&node, &log);
+    }
+}

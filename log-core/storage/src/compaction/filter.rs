@@ -31,6 +31,9 @@ pub(crate) struct Filter<'a> {
     /// Last offset of each producer's latest batch.
     last_batches: BTreeMap<i64, i64>,
     log_start: i64,
+    /// Below this, keys are compared to the last: of a tombstone's key, no older record is left, so
+    /// the tombstone's time to go may begin.
+    compared_end: i64,
     now: i64,
     /// When what is marked for removal now may go, in ms.
     horizon: i64,
@@ -48,6 +51,7 @@ impl<'a> Filter<'a> {
         log_start: i64,
         now: i64,
         delete_retention: i64,
+        compared_end: i64,
     ) -> Self {
         let mut by_producer: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
         for transaction in aborted {
@@ -62,6 +66,7 @@ impl<'a> Filter<'a> {
             aborted: by_producer,
             last_batches,
             log_start,
+            compared_end,
             now,
             horizon: now.saturating_add(delete_retention),
             in_transaction: BTreeSet::new(),
@@ -104,7 +109,9 @@ impl<'a> Filter<'a> {
                 return Ok(Kept::Whole);
             };
             if self.keeps_record(header, &record) {
-                has_new_tombstones |= record.value.is_none() && header.delete_horizon().is_none();
+                has_new_tombstones |= record.value.is_none()
+                    && header.delete_horizon().is_none()
+                    && self.is_compared(header);
                 kept.push(record);
             }
         }
@@ -124,7 +131,11 @@ impl<'a> Filter<'a> {
         let is_over = header
             .delete_horizon()
             .is_some_and(|horizon| horizon <= self.now);
-        record.value.is_some() || !is_over
+        record.value.is_some() || !is_over || !self.is_compared(header)
+    }
+
+    fn is_compared(&self, header: &BatchHeader) -> bool {
+        header.last_offset() < self.compared_end
     }
 
     /// A marker stays as long as records of its transaction are read, and for `delete.retention.ms`

@@ -24,9 +24,12 @@ impl LatestOffsets {
         }
     }
 
-    /// Takes the keys of a batch; false once there is no memory for more. A key that is missing only
-    /// keeps records that could have gone.
+    /// Takes the keys of a batch, all of them or, once there is no memory for more, none: false.
+    /// The first batch is always taken, so that whoever goes on behind what was taken gets on.
     pub(crate) fn note(&mut self, batch: &RecordBatch) -> bool {
+        if self.bytes >= self.limit && !self.offsets.is_empty() {
+            return false;
+        }
         // Records that cannot be read are no reason to lose any: their batch stays as it is.
         let Ok(records) = batch.records() else {
             return true;
@@ -39,9 +42,6 @@ impl LatestOffsets {
                 continue;
             }
             self.bytes += key.len() + ENTRY_OVERHEAD;
-            if self.bytes > self.limit && !self.offsets.is_empty() {
-                return false;
-            }
             self.offsets.insert(key.into(), record.offset);
         }
         true

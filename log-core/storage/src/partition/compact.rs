@@ -29,67 +29,108 @@ struct Group {
     segments: Vec<Arc<Segment>>,
     /// Offset behind the last of them.
     end: i64,
+    /// All their keys are compared with this.
+    is_clean: bool,
+}
+
+/// What a run goes by.
+#[derive(Debug)]
+struct Run {
+    now: i64,
+    aborted: Vec<AbortedTransaction>,
+    /// Last offset of each producer, and the log start.
+    producers: (BTreeMap<i64, i64>, i64),
+}
+
+/// How far there was memory for keys.
+#[derive(Debug)]
+enum Noted {
+    /// This many segments whole.
+    Segments(usize),
+    /// Only up to this offset in the first segment.
+    Part(i64),
 }
 
 impl PartitionLog {
     /// Compacts closed segments if enough of them is new: `cleanup.policy=compact`. Segments must be
-    /// wholly synced, checkpointed, and below the last stable offset. Returns whether anything was
-    /// replaced. Blocks for reading and writing it all; appends and reads go on meanwhile.
+    /// wholly synced, checkpointed, and below the last stable offset. Takes as many runs as the
+    /// memory for keys makes necessary. Returns whether anything was replaced. Blocks for reading
+    /// and writing it all; appends and reads go on meanwhile.
     ///
     /// # Errors
-    /// [`ChangeError`]; the old segments then stand.
+    /// [`ChangeError`]; the segments not replaced yet then stand.
     pub fn compact(&self, now: Timestamp) -> Result<bool, ChangeError> {
-        let config = self.config();
-        if !config.cleanup.compact {
+        if !self.config().cleanup.compact {
             return Ok(false);
         }
+        // What is appended meanwhile is left to the next call, so that this one ends.
+        let limit = self.checkpoint_segment();
+        let mut is_replaced = false;
+        while self.compact_once(now, limit)? {
+            is_replaced = true;
+        }
+        Ok(is_replaced)
+    }
+
+    /// One run: from the start of the log to the end of the last segment whose keys all fit into
+    /// memory. The rest stays as it is, to be compared to all keys by a later run.
+    fn compact_once(&self, now: Timestamp, limit: i64) -> Result<bool, ChangeError> {
         let _upkeep = self.upkeep.lock();
         if let Some(deleted @ Unusable::Deleted(_)) = self.unusable() {
             return Err(deleted.into());
         }
-        let Some((segments, end)) = self.compactable(now) else {
+        let Some((mut segments, end)) = self.compactable(now, limit) else {
             return Ok(false);
         };
         if !self.is_dirty_enough(&segments, now) {
             return Ok(false);
         }
-        let aborted = self.all_aborted();
-        let retention = i64::try_from(config.delete_retention.as_millis()).unwrap_or(i64::MAX);
-        let (last_batches, log_start) = self.producers_and_start();
-        let mut latest = LatestOffsets::new(self.core.options.compaction_bytes);
-        let nothing = LatestOffsets::new(0);
-        let judge = Filter::new(
-            &nothing,
-            &aborted,
-            BTreeMap::new(),
-            log_start,
-            now.as_millis(),
-            0,
-        );
-        self.note_keys(&segments, &judge, &mut latest)?;
-        let mut filter = Filter::new(
-            &latest,
-            &aborted,
-            last_batches,
-            log_start,
-            now.as_millis(),
-            retention,
-        );
-        for group in group(&segments, end, u64::from(config.segment_bytes)) {
-            self.compact_group(&group, &mut filter)
-                .inspect_err(|error| {
-                    if let ChangeError::Corrupt(damage) = error {
-                        self.quarantine(&damage.to_string());
-                    }
-                })?;
+        let run = Run {
+            now: now.as_millis(),
+            aborted: self.all_aborted(),
+            producers: self.producers_and_start(),
+        };
+        let mut from = i64::MIN;
+        loop {
+            let clean = segments.iter().take_while(|s| s.header().is_clean).count();
+            let mut latest = LatestOffsets::new(self.core.options.compaction_bytes);
+            let dirty = segments.get(clean..).unwrap_or_default();
+            match self.note_keys(dirty, from, &run, &mut latest)? {
+                Noted::Segments(count) => {
+                    let rest = segments.split_off(clean + count);
+                    let end = rest.first().map_or(end, |next| next.base_offset());
+                    let groups = self.group(&segments, end);
+                    return Ok(self.compact_groups(groups, &run, &latest)?.is_some());
+                }
+                Noted::Part(upto) => {
+                    let rest = segments.split_off(clean + 1);
+                    let part_end = rest.first().map_or(end, |next| next.base_offset());
+                    let Some(part) = segments.pop() else {
+                        return Ok(false);
+                    };
+                    let mut groups = self.group(&segments, part.base_offset());
+                    groups.push(Group {
+                        segments: vec![part],
+                        end: part_end,
+                        is_clean: false,
+                    });
+                    let Some(replaced) = self.compact_groups(groups, &run, &latest)? else {
+                        return Ok(false);
+                    };
+                    segments = replaced;
+                    segments.extend(rest);
+                    from = upto;
+                }
+            }
         }
-        Ok(true)
     }
 
     /// The segments that may be compacted, and the offset behind them.
-    fn compactable(&self, now: Timestamp) -> Option<(Vec<Arc<Segment>>, i64)> {
+    fn compactable(&self, now: Timestamp, limit: i64) -> Option<(Vec<Arc<Segment>>, i64)> {
         let lag = i64::try_from(self.config().min_compaction_lag.as_millis()).unwrap_or(i64::MAX);
-        let limit = self.checkpoint_segment().min(self.durable().last_stable);
+        let limit = limit
+            .min(self.checkpoint_segment())
+            .min(self.durable().last_stable);
         let view = self.view.read();
         let mut end = None;
         let segments: Vec<_> = view
@@ -111,7 +152,7 @@ impl PartitionLog {
 
     fn is_dirty_enough(&self, segments: &[Arc<Segment>], now: Timestamp) -> bool {
         let config = self.config();
-        let is_clean = |segment: &&Arc<Segment>| segment.header().covered_end.is_some();
+        let is_clean = |segment: &&Arc<Segment>| segment.header().is_clean;
         let total: u64 = segments.iter().map(|segment| segment.batch_bytes()).sum();
         let dirty: Vec<_> = segments.iter().skip_while(is_clean).collect();
         let dirty_bytes: u64 = dirty.iter().map(|segment| segment.batch_bytes()).sum();
@@ -152,32 +193,117 @@ impl PartitionLog {
         (last, writer.log_start)
     }
 
-    /// Notes the keys of what is new. Keys of what was compacted before are superseded by these or
-    /// unique already.
+    /// Notes the keys of what is new, from offset `from` on, as far as there is memory. Keys of what
+    /// was compacted before are superseded by these or unique already.
     fn note_keys(
         &self,
-        segments: &[Arc<Segment>],
-        judge: &Filter<'_>,
+        dirty: &[Arc<Segment>],
+        from: i64,
+        run: &Run,
         latest: &mut LatestOffsets,
-    ) -> Result<(), ChangeError> {
-        let is_clean = |segment: &&Arc<Segment>| segment.header().covered_end.is_some();
-        for segment in segments.iter().skip_while(is_clean) {
+    ) -> Result<Noted, ChangeError> {
+        let nothing = LatestOffsets::new(0);
+        let judge = self.filter(run, &nothing, i64::MIN);
+        for (index, segment) in dirty.iter().enumerate() {
             let mut scanner = segment.scan(SEGMENT_HEADER, segment.size(), WALK_CHUNK)?;
             while let Some((_, batch)) = scanner.next_verified()? {
-                if batch.header.is_control() || judge.is_aborted(&batch.header) {
+                let header = &batch.header;
+                if header.base_offset < from || header.is_control() || judge.is_aborted(header) {
                     continue;
                 }
                 if !latest.note(&batch) {
-                    return Ok(());
+                    return Ok(match index {
+                        0 => Noted::Part(header.base_offset),
+                        _ => Noted::Segments(index),
+                    });
                 }
             }
         }
-        Ok(())
+        Ok(Noted::Segments(dirty.len()))
     }
 
-    fn compact_group(&self, group: &Group, filter: &mut Filter<'_>) -> Result<(), ChangeError> {
+    fn filter<'a>(&self, run: &Run, latest: &'a LatestOffsets, compared_end: i64) -> Filter<'a> {
+        let retention = self.config().delete_retention.as_millis();
+        let (last_batches, log_start) = run.producers.clone();
+        Filter::new(
+            latest,
+            &run.aborted,
+            last_batches,
+            log_start,
+            run.now,
+            i64::try_from(retention).unwrap_or(i64::MAX),
+            compared_end,
+        )
+    }
+
+    /// Replaces each group by what stays of it. `None` if a group was gone.
+    fn compact_groups(
+        &self,
+        groups: Vec<Group>,
+        run: &Run,
+        latest: &LatestOffsets,
+    ) -> Result<Option<Vec<Arc<Segment>>>, ChangeError> {
+        let clean = groups.iter().take_while(|group| group.is_clean);
+        let mut filter = self.filter(run, latest, clean.last().map_or(i64::MIN, |g| g.end));
+        let mut results = Vec::with_capacity(groups.len());
+        for group in &groups {
+            let result = self
+                .compact_group(group, &mut filter)
+                .inspect_err(|error| {
+                    if let ChangeError::Corrupt(damage) = error {
+                        self.quarantine(&damage.to_string());
+                    }
+                })?;
+            match result {
+                Some(segment) => results.push(segment),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(results))
+    }
+
+    /// Neighbours that fit into one segment together.
+    fn group(&self, segments: &[Arc<Segment>], end: i64) -> Vec<Group> {
+        let limit = u64::from(self.config().segment_bytes);
+        let mut groups: Vec<Group> = Vec::new();
+        let mut bytes = 0;
+        for (index, segment) in segments.iter().enumerate() {
+            let next = segments
+                .get(index + 1)
+                .map_or(end, |next| next.base_offset());
+            let size = segment.batch_bytes();
+            match groups.last_mut() {
+                Some(group)
+                    if bytes + size <= limit
+                        && group
+                            .segments
+                            .first()
+                            .is_some_and(|f| next - f.base_offset() < i64::from(i32::MAX)) =>
+                {
+                    bytes += size;
+                    group.segments.push(Arc::clone(segment));
+                    group.end = next;
+                }
+                _ => {
+                    bytes = size;
+                    groups.push(Group {
+                        segments: vec![Arc::clone(segment)],
+                        end: next,
+                        is_clean: true,
+                    });
+                }
+            }
+        }
+        groups
+    }
+
+    fn compact_group(
+        &self,
+        group: &Group,
+        filter: &mut Filter<'_>,
+    ) -> Result<Option<Arc<Segment>>, ChangeError> {
         let Some(first) = group.segments.first() else {
-            return Ok(());
+            return Ok(None);
         };
         let revision = group
             .segments
@@ -186,6 +312,7 @@ impl PartitionLog {
             .max();
         let header = SegmentHeader {
             covered_end: Some(group.end),
+            is_clean: group.is_clean,
             revision: revision.unwrap_or(0) + 1,
             ..first.header()
         };
@@ -211,15 +338,15 @@ impl PartitionLog {
         self.replace(group, result, aborted)
     }
 
-    /// Puts the result in the place of the group's segments.
+    /// Puts the result in the place of the group's segments; `None` if they are gone.
     fn replace(
         &self,
         group: &Group,
         result: Rewrite<'_>,
         aborted: Vec<AbortedTransaction>,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Option<Arc<Segment>>, ChangeError> {
         let Some(first) = group.segments.first() else {
-            return Ok(());
+            return Ok(None);
         };
         let medium = &self.core.medium;
         medium.sync_file(result.file.as_ref(), &result.path)?;
@@ -242,7 +369,7 @@ impl PartitionLog {
             let is_there = view.segments.iter().any(|other| Arc::ptr_eq(other, first));
             if !is_there {
                 self.remove_if_there(&result.path)?;
-                return Ok(());
+                return Ok(None);
             }
             medium
                 .disk
@@ -268,7 +395,7 @@ impl PartitionLog {
             .unsynced
             .segments
             .retain(|segment| !segment.is_retired());
-        Ok(())
+        Ok(Some(segment))
     }
 
     fn index_result(
@@ -369,37 +496,4 @@ impl<'a> Rewrite<'a> {
         self.buffer.clear();
         Ok(())
     }
-}
-
-/// Neighbours that fit into one segment together.
-fn group(segments: &[Arc<Segment>], end: i64, limit: u64) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut bytes = 0;
-    for (index, segment) in segments.iter().enumerate() {
-        let next = segments
-            .get(index + 1)
-            .map_or(end, |next| next.base_offset());
-        let size = segment.batch_bytes();
-        match groups.last_mut() {
-            Some(group)
-                if bytes + size <= limit
-                    && group
-                        .segments
-                        .first()
-                        .is_some_and(|f| next - f.base_offset() < i64::from(i32::MAX)) =>
-            {
-                bytes += size;
-                group.segments.push(Arc::clone(segment));
-                group.end = next;
-            }
-            _ => {
-                bytes = size;
-                groups.push(Group {
-                    segments: vec![Arc::clone(segment)],
-                    end: next,
-                });
-            }
-        }
-    }
-    groups
 }

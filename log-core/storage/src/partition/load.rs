@@ -151,6 +151,7 @@ impl PartitionLog {
                     base_offset,
                     revision: 0,
                     covered_end: None,
+                    is_clean: false,
                 },
                 Err(error) => return Err(error),
             };

@@ -10,6 +10,9 @@ use crate::sealed::FORMAT_VERSION;
 /// Bytes before the first batch.
 pub(crate) const SEGMENT_HEADER: u64 = 64;
 
+/// On disk, the covered end of a segment that is not clean yet is subtracted from this.
+const PARTLY_CLEAN: i64 = -2;
+
 const MAGIC: [u8; 8] = *b"HWSEGMNT";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,9 @@ pub(crate) struct SegmentHeader {
     pub(crate) revision: u32,
     /// If compaction wrote it: all segments from `base_offset` to here are in it.
     pub(crate) covered_end: Option<i64>,
+    /// Compaction has compared all of it with itself and everything before it. Without, it may hold
+    /// several records of a key.
+    pub(crate) is_clean: bool,
 }
 
 impl SegmentHeader {
@@ -31,7 +37,11 @@ impl SegmentHeader {
         out.put(self.id.topic.as_bytes());
         out.put_i32(self.id.partition);
         out.put_i64(self.base_offset);
-        out.put_i64(self.covered_end.unwrap_or(-1));
+        out.put_i64(match self.covered_end {
+            Some(end) if self.is_clean => end,
+            Some(end) => PARTLY_CLEAN - end,
+            None => -1,
+        });
         let crc = crc32c::crc32c(&out);
         out.put_u32(crc);
         out.resize(SEGMENT_HEADER as usize, 0);
@@ -53,13 +63,19 @@ impl SegmentHeader {
         let base_offset = fields.i64()?;
         let covered_end = fields.i64()?;
         let crc = fields.u32()?;
-        let covered_end = (covered_end >= 0).then_some(covered_end);
+        let is_clean = covered_end >= 0;
+        let covered_end = match covered_end {
+            0.. => Some(covered_end),
+            -1 => None,
+            _ => Some(PARTLY_CLEAN.checked_sub(covered_end)?),
+        };
         (crc32c::crc32c(bytes.get(..52)?) == crc).then_some((
             Self {
                 id,
                 base_offset,
                 revision,
                 covered_end,
+                is_clean,
             },
             version,
         ))

@@ -74,6 +74,7 @@ impl Segment {
             base_offset,
             revision: 0,
             covered_end: None,
+            is_clean: false,
         };
         let segment = Self::with(pool, path, header, SegmentIndex::new(header));
         segment.pool.adopt(&segment, file);
