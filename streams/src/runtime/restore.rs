@@ -99,18 +99,30 @@ impl Restorer {
             true => IsolationLevel::ReadCommitted,
             false => IsolationLevel::ReadUncommitted,
         };
-        let consumer = shared.client.consumer(ConsumerConfig {
-            isolation_level: isolation,
+        Self::reading(
+            shared.client.clone(),
+            isolation,
+            shared.config.max_poll_records,
+        )
+    }
+
+    fn reading(
+        client: Client,
+        isolation_level: IsolationLevel,
+        max_poll_records: usize,
+    ) -> Result<Self, ClientError> {
+        let consumer = client.consumer(ConsumerConfig {
+            isolation_level,
             enable_auto_commit: false,
             auto_offset_reset: AutoOffsetReset::Earliest,
-            max_poll_records: shared.config.max_poll_records,
+            max_poll_records,
             allow_auto_create_topics: false,
             fetch_max_wait: Duration::from_millis(100),
             ..ConsumerConfig::default()
         })?;
         Ok(Self {
             consumer,
-            client: shared.client.clone(),
+            client,
             assigned: Vec::new(),
         })
     }
@@ -145,19 +157,16 @@ impl Restorer {
 
     /// Asks for the ends of changelogs not asked for yet, and assigns what is to be read.
     async fn begin(&mut self, tasks: &mut [RestoringTask]) -> Result<(), StreamsError> {
-        let open = |store: &&RestoringStore| !store.done;
-        let stores = tasks.iter().flat_map(|task| &task.stores);
-        let wanted: Vec<TopicPartition> = stores
-            .filter(open)
-            .filter_map(|store| store.changelog.clone())
-            .collect();
         let unknown: HashMap<TopicPartition, OffsetSpec> = tasks
             .iter()
             .flat_map(|task| &task.stores)
             .filter(|store| !store.done && store.end.is_none())
             .filter_map(|store| Some((store.changelog.clone()?, OffsetSpec::Latest)))
             .collect();
-        if !unknown.is_empty() {
+        // Stores that were opened since the last call: although their changelogs may be those of
+        // stores that a rebalance took away, they begin where their own checkpoints say.
+        let is_new = !unknown.is_empty();
+        if is_new {
             let admin = self.client.admin();
             // The end of the log, not the last stable offset: a transaction that is decided, but
             // whose marker has not come here yet, must be waited for.
@@ -194,7 +203,12 @@ impl Restorer {
                 }
             }
         }
-        if wanted != self.assigned {
+        let stores = tasks.iter().flat_map(|task| &task.stores);
+        let wanted: Vec<TopicPartition> = stores
+            .filter(|store| !store.done)
+            .filter_map(|store| store.changelog.clone())
+            .collect();
+        if is_new || wanted != self.assigned {
             self.consumer.assign(wanted.clone())?;
             for partition in &wanted {
                 let Some(store) = find(tasks, partition) else {
@@ -247,3 +261,7 @@ fn find<'a>(
 pub(super) fn changelog_name(shared: &Shared, store: &str) -> Arc<str> {
     changelog_topic(&shared.config.application_id, store).into()
 }
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;
