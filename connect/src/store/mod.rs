@@ -5,6 +5,8 @@
 mod config_store;
 mod offset_store;
 mod status_store;
+#[cfg(test)]
+mod test_log;
 mod topic_reader;
 mod topics;
 

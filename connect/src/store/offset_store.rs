@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use headwater_client::{Client, ClientError, IsolationLevel, ProducerRecord};
+use headwater_client::{Client, ClientError, ConsumerRecord, IsolationLevel, ProducerRecord};
 use parking_lot::RwLock;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -47,25 +47,22 @@ impl OffsetStore {
     }
 
     /// Takes in all that has been committed up to now.
+    ///
+    /// It may fail or be dropped midway: what the reader has passed by then has been taken in, so
+    /// the next refresh goes on from there.
     pub(crate) async fn refresh(&self) -> Result<(), ClientError> {
-        let mut records = Vec::new();
-        self.reader
-            .lock()
-            .await
-            .read_to_end(|record| records.push(record))
-            .await?;
-        let mut offsets = self.offsets.write();
-        for record in records {
+        let mut reader = self.reader.lock().await;
+        let take_in = |record: ConsumerRecord| {
             let key = record.key.unwrap_or_default();
-            if !apply(&mut offsets, &key, record.value.as_deref()) {
+            if !apply(&mut self.offsets.write(), &key, record.value.as_deref()) {
                 let key = key.escape_ascii().to_string();
                 tracing::warn!(key, "a record of the offsets topic is not understood");
             }
-        }
-        Ok(())
+        };
+        reader.read_to_end(take_in).await
     }
 
-    /// The offsets of one connector, as of the last refresh.
+    /// The offsets of one connector, at least as of the last refresh.
     pub(crate) fn of_connector(&self, connector: &str) -> Vec<(SourcePartition, SourceOffset)> {
         let offsets = self.offsets.read();
         let entries = offsets
@@ -171,35 +168,4 @@ fn apply(offsets: &mut Offsets, key: &[u8], value: Option<&[u8]>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object(text: &str) -> SourcePartition {
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn keys_are_kafkas_and_an_offset_is_found_whatever_the_order_of_its_partition() {
-        let partition = object(r#"{"filename":"a.csv"}"#);
-        assert_eq!(key_of("c", &partition), r#"["c",{"filename":"a.csv"}]"#);
-        let mut offsets = Offsets::default();
-        assert!(apply(
-            &mut offsets,
-            br#"["c",{"x":1,"a":"b"}]"#,
-            Some(br#"{"position":7}"#)
-        ));
-        let found = &offsets["c"][&canonical(&object(r#"{"a":"b","x":1}"#))];
-        assert_eq!(found.key, r#"["c",{"x":1,"a":"b"}]"#);
-        assert_eq!(found.offset, object(r#"{"position":7}"#));
-        assert!(apply(&mut offsets, br#"["c",{"x":1,"a":"b"}]"#, None));
-        assert!(offsets["c"].is_empty());
-    }
-
-    #[test]
-    fn nonsense_is_not_understood() {
-        let mut offsets = Offsets::default();
-        assert!(!apply(&mut offsets, b"c", Some(b"{}")));
-        assert!(!apply(&mut offsets, b"[1,{}]", Some(b"{}")));
-        assert!(!apply(&mut offsets, br#"["c",{}]"#, Some(b"7")));
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use headwater_client::admin::OffsetSpec;
 use headwater_client::{
     Admin, AutoOffsetReset, Client, ClientError, Consumer, ConsumerConfig, ConsumerRecord,
-    IsolationLevel, TopicPartition,
+    FetchedBatch, IsolationLevel, TopicPartition,
 };
 
 /// How long one poll waits; only how soon an end that was just reached is noticed depends on it.
@@ -47,6 +47,9 @@ impl TopicReader {
 
     /// Hands over every record up to the end as it is now. Under read_committed this waits for
     /// transactions that are open before that end.
+    ///
+    /// If it fails or is dropped, what was not handed over comes again the next time, and nothing
+    /// else does.
     pub(crate) async fn read_to_end(
         &mut self,
         mut each: impl FnMut(ConsumerRecord),
@@ -61,10 +64,25 @@ impl TopicReader {
             if behind.is_empty() {
                 return Ok(());
             }
-            for record in self.consumer.poll(POLL).await?.records()? {
-                each(record);
+            let batches = self.consumer.poll(POLL).await?;
+            for (index, batch) in batches.batches().iter().enumerate() {
+                match batch.records() {
+                    Ok(records) => records.into_iter().for_each(&mut each),
+                    Err(error) => {
+                        self.give_back(batches.batches().get(index..).unwrap_or_default())?;
+                        return Err(error);
+                    }
+                }
             }
         }
+    }
+
+    /// Makes batches that were polled come again. The first of a partition is sought last.
+    fn give_back(&self, batches: &[FetchedBatch]) -> Result<(), ClientError> {
+        for batch in batches.iter().rev() {
+            self.consumer.seek(&batch.partition, batch.start_offset)?;
+        }
+        Ok(())
     }
 
     /// Ends by the high watermark. The reader's own isolation level would give last stable
