@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater_client::{
     Client, ClientError, IsolationLevel, Producer, ProducerConfig, ProducerRecord,
@@ -60,13 +61,16 @@ pub(crate) struct ConfigStore {
     topic: Arc<str>,
     producer: Producer,
     connectors: BTreeMap<String, StoredConnector>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl ConfigStore {
+    /// Reads what is there. Once `is_stopping`, a write that times out is not tried again.
     pub(crate) async fn open(
         client: &Client,
         topic: &str,
         group_id: &str,
+        is_stopping: Arc<AtomicBool>,
     ) -> Result<Self, ClientError> {
         let producer = client.producer(ProducerConfig::transactional(format!(
             "connect-cluster-{group_id}"
@@ -94,6 +98,7 @@ impl ConfigStore {
             topic: topic.into(),
             producer,
             connectors: replay.connectors,
+            is_stopping,
         })
     }
 
@@ -177,6 +182,23 @@ impl ConfigStore {
 
     async fn write(&self, records: Vec<(String, Option<Json>)>) -> Result<(), ClientError> {
         self.producer.begin_transaction()?;
+        let error = match self.send(records).await {
+            Err(error) => error,
+            Ok(()) => match self.end(true).await {
+                // Given up because the worker ends; the next one finds out.
+                Err(error @ ClientError::Timeout { .. }) => return Err(error),
+                Err(error) => error,
+                Ok(()) => return Ok(()),
+            },
+        };
+        if let Err(error) = self.end(false).await {
+            tracing::warn!(%error, "a transaction of the config topic could not be aborted");
+        }
+        Err(error)
+    }
+
+    /// Puts records on their way. The commit tells if they were not written.
+    async fn send(&self, records: Vec<(String, Option<Json>)>) -> Result<(), ClientError> {
         for (key, value) in records {
             let record = ProducerRecord {
                 topic: self.topic.clone(),
@@ -185,18 +207,28 @@ impl ConfigStore {
                 value: value.map(|value| value.to_string().into()),
                 ..ProducerRecord::default()
             };
-            // The commit tells if it was not written.
-            if let Err(error) = self.producer.send(record).await.map(drop) {
-                self.producer.abort_transaction().await?;
-                return Err(error);
-            }
+            self.producer.send(record).await.map(drop)?;
         }
-        match self.producer.commit_transaction().await {
-            Err(error) if error.needs_abort() => {
-                self.producer.abort_transaction().await?;
-                Err(error)
+        Ok(())
+    }
+
+    /// Ends the transaction. One that timed out may have ended: only the answer tells what is in
+    /// the topic now, and nothing else can be written before it has come.
+    async fn end(&self, is_committed: bool) -> Result<(), ClientError> {
+        loop {
+            let ended = if is_committed {
+                self.producer.commit_transaction().await
+            } else {
+                self.producer.abort_transaction().await
+            };
+            match ended {
+                Err(error @ ClientError::Timeout { .. })
+                    if !self.is_stopping.load(Ordering::Acquire) =>
+                {
+                    tracing::warn!(%error, "a change of the config topic is slow");
+                }
+                other => return other,
             }
-            other => other,
         }
     }
 
@@ -316,74 +348,4 @@ fn properties_of(json: &Json) -> Option<Properties> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replay(records: &[(&str, Option<&str>)]) -> BTreeMap<String, StoredConnector> {
-        let mut replay = Replay::default();
-        for (key, value) in records {
-            assert!(replay.apply(key, value.map(str::as_bytes)), "{key}");
-        }
-        replay.connectors
-    }
-
-    #[test]
-    fn kafkas_records_are_understood() {
-        let connectors = replay(&[
-            (
-                "session-key",
-                Some(r#"{"key":"x","algorithm":"HmacSHA256"}"#),
-            ),
-            (
-                "target-state-a-b",
-                Some(r#"{"state":"PAUSED","state.v2":"STOPPED"}"#),
-            ),
-            (
-                "connector-a-b",
-                Some(r#"{"properties":{"name":"a-b","tasks.max":"2"}}"#),
-            ),
-            ("task-a-b-0", Some(r#"{"properties":{"n":"0"}}"#)),
-            ("task-a-b-1", Some(r#"{"properties":{"n":"1"}}"#)),
-            ("commit-a-b", Some(r#"{"tasks":2}"#)),
-            ("connector-c", Some(r#"{"properties":{"name":"c"}}"#)),
-            ("task-c-0", Some(r#"{"properties":{}}"#)),
-            ("commit-c", Some(r#"{"tasks":2}"#)),
-            ("connector-d", Some(r#"{"properties":{"name":"d"}}"#)),
-            ("connector-d", None),
-            ("target-state-d", None),
-        ]);
-        assert_eq!(connectors.keys().collect::<Vec<_>>(), ["a-b", "c"]);
-        let stored = &connectors["a-b"];
-        assert_eq!(stored.target, TargetState::Stopped);
-        assert_eq!(stored.tasks.len(), 2);
-        assert_eq!(connectors["c"].tasks, Vec::<Properties>::new());
-        assert_eq!(connectors["c"].target, TargetState::Started);
-    }
-
-    #[test]
-    fn old_workers_take_stopped_for_paused() {
-        let json = target_json(TargetState::Stopped);
-        assert_eq!(
-            json.to_string(),
-            r#"{"state":"PAUSED","state.v2":"STOPPED"}"#
-        );
-        let mut replay = Replay::default();
-        assert!(replay.apply("target-state-x", Some(br#"{"state":"PAUSED"}"#)));
-        assert_eq!(replay.connectors["x"].target, TargetState::Paused);
-    }
-
-    #[test]
-    fn nonsense_is_not_understood_and_changes_nothing() {
-        let mut replay = Replay::default();
-        for (key, value) in [
-            ("connector-x", "{bad"),
-            ("connector-x", r#"{"properties":{"n":1}}"#),
-            ("task-x-y", r#"{"properties":{}}"#),
-            ("target-state-x", r#"{"state":"DANCING"}"#),
-            ("commit-x", "{}"),
-        ] {
-            assert!(!replay.apply(key, Some(value.as_bytes())), "{key}");
-        }
-        assert!(replay.connectors.is_empty());
-    }
-}
+mod tests;

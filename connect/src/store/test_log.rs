@@ -1,6 +1,7 @@
-//! A broker in the test's own process.
+//! A broker in the test's own process, whose answers can be kept from its clients.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +19,8 @@ pub(super) struct TestLog {
 
 struct Node {
     broker: Broker,
+    /// How many of the next answers to EndTxn get lost.
+    losing_ends: AtomicUsize,
 }
 
 impl TestLog {
@@ -25,7 +28,11 @@ impl TestLog {
         let dir = tempfile::tempdir().unwrap();
         let config = BrokerConfig::new(dir.path(), "127.0.0.1:0");
         let broker = Broker::start(config, Environment::default()).await.unwrap();
-        let node = Arc::new(Node { broker });
+        let losing_ends = AtomicUsize::new(0);
+        let node = Arc::new(Node {
+            broker,
+            losing_ends,
+        });
         Self { node, _dir: dir }
     }
 
@@ -43,6 +50,11 @@ impl TestLog {
         ensure_topic(&self.client(), &topic).await.unwrap();
     }
 
+    /// The next transactions that end do so without their producers being told.
+    pub(super) fn lose_ends(&self, count: usize) {
+        self.node.losing_ends.store(count, Ordering::SeqCst);
+    }
+
     pub(super) async fn stop(self) {
         self.node.broker.shutdown().await;
     }
@@ -56,12 +68,18 @@ impl LocalNode for Node {
         request: RequestKind,
         version: i16,
     ) -> Result<ResponseKind, LocalNodeError> {
+        let is_end = matches!(request, RequestKind::EndTxn(_));
         let context = RequestContext {
             client_id: Some(client_id.into()),
             client_host: "in-process".into(),
             version,
         };
         let answer = self.broker.handle(&context, request).await;
+        let fewer = |left: usize| left.checked_sub(1);
+        let order = Ordering::SeqCst;
+        if is_end && self.losing_ends.fetch_update(order, order, fewer).is_ok() {
+            return std::future::pending().await;
+        }
         answer.map_err(|refused| LocalNodeError::Unsupported {
             api: refused.key.name().to_owned(),
             version: refused.version,

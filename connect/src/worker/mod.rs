@@ -15,6 +15,7 @@ mod task;
 mod validate;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater_client::{Client, OffsetAndMetadata, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +58,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Command>,
     herder: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -77,8 +79,14 @@ impl Worker {
         for topic in config.internal_topics() {
             crate::store::ensure_topic(&client, &topic).await?;
         }
-        let configs =
-            ConfigStore::open(&client, &config.config_storage_topic, &config.group_id).await?;
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let configs = ConfigStore::open(
+            &client,
+            &config.config_storage_topic,
+            &config.group_id,
+            is_stopping.clone(),
+        )
+        .await?;
         let offsets = OffsetStore::open(&client, &config.offset_storage_topic).await?;
         let statuses = StatusStore::open(&client, &config.status_storage_topic, &config.worker_id)?;
         let board = StatusBoard::default();
@@ -98,6 +106,7 @@ impl Worker {
             shared,
             commands,
             herder,
+            is_stopping,
         })
     }
 
@@ -358,6 +367,7 @@ impl Worker {
     /// Ends all tasks, each after a last commit, at most after `task.shutdown.graceful.timeout.ms`
     /// in all. Target states stay as they are: the next start goes on from here.
     pub async fn shutdown(&self) {
+        self.is_stopping.store(true, Ordering::Release);
         let (reply, done) = oneshot::channel();
         if self
             .commands
