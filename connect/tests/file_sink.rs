@@ -186,15 +186,17 @@ async fn a_file_that_does_not_fit_its_commits_is_refused() {
 }
 
 #[tokio::test]
-async fn a_second_writer_is_refused() {
+async fn a_second_writer_is_refused_until_the_first_ends() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("out");
     let mut first = started(&file, Arc::default()).await.unwrap();
-    let error = started(&file, Arc::default()).await.err().unwrap().trace();
+    let error = started(&file, Arc::default()).await.err().unwrap();
+    let trace = error.trace();
     assert!(
-        error.contains("being written by another process"),
-        "{error}"
+        trace.contains("being written by another task or process"),
+        "{trace}"
     );
+    assert!(error.is_retriable(), "the first may end");
     first.stop().await;
     assert!(started(&file, Arc::default()).await.is_ok());
 }

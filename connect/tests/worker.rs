@@ -318,6 +318,29 @@ fn a_failed_task_tells_why_and_a_restart_mends_it() {
 }
 
 #[test]
+fn a_sink_waits_for_the_file_of_a_task_that_is_slow_to_end() {
+    let (log, dir) = (Log::start(), tempfile::tempdir().unwrap());
+    let expected = write_rows(dir.path(), 1, 10);
+    let out = path_in(dir.path(), "out.jsonl");
+    let process = Process::start(&log, worker_config());
+    put(&process, "source", source(dir.path(), &[]));
+    source_is_done(&process);
+    // As a write that has not ended does.
+    let writing = std::fs::File::create(&out).unwrap();
+    writing.lock().unwrap();
+    let delay = [("errors.retry.delay.max.ms", "20")];
+    put(&process, "sink", sink(dir.path(), &delay));
+    process.until("the failure", |worker| {
+        let tasks = worker.status("sink").unwrap().tasks;
+        let trace = tasks.first().and_then(|task| task.trace.as_deref());
+        trace.is_some_and(|trace| trace.contains("being written by another"))
+    });
+    drop(writing);
+    process.until("all lines", |_| lines(&out).len() >= expected.len());
+    check_lines(&lines(&out), &expected);
+}
+
+#[test]
 fn records_that_cannot_be_converted_become_dead_letters() {
     let (log, dir) = (Log::start(), tempfile::tempdir().unwrap());
     let (input, out, dead) = (

@@ -56,7 +56,10 @@ enum FileStateError {
         "the offsets of this sink were committed with different lengths of {path}: {lengths:?}"
     )]
     Torn { path: PathBuf, lengths: Vec<u64> },
-    #[error("{path} is being written by another process; stop that one, or name another file")]
+    #[error(
+        "{path} is being written by another task or process, or a write of a task that was \
+         stopped has not ended yet; stop that other one, or name another file"
+    )]
     Locked { path: PathBuf },
 }
 
@@ -190,10 +193,14 @@ impl SinkTask for FileSinkTask {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let error = FileStateError::Locked {
-                    path: self.path.clone(),
-                };
-                return Err(self.failed("write", error));
+                let path = self.path.clone();
+                let message = format!("cannot write {}", path.display());
+                // A task that was dropped in the middle of a write keeps the file until that
+                // write has ended.
+                return Err(ConnectError::retriable(
+                    message,
+                    FileStateError::Locked { path },
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(self.failed("lock", error)),
         }
