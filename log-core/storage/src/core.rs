@@ -8,7 +8,7 @@ use std::time::Duration;
 use headwater_env::Clock;
 use parking_lot::{Condvar, Mutex};
 
-use crate::checkpoint::CheckpointFile;
+use crate::checkpoint::{CheckpointFile, Numbered};
 use crate::error::{AppendError, ChangeError, Stopped};
 use crate::id::TopicPartitionId;
 use crate::journal::{Journal, Reservation, ReserveError};
@@ -35,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) handles: Arc<HandlePool>,
     pub(crate) partitions_dir: PathBuf,
     pub(crate) checkpoints: CheckpointFile,
+    /// Held while the file of checkpoints is written: it never goes back.
+    storing: Mutex<()>,
     /// The incarnation whose journal the partitions' sequence numbers are of.
     incarnation: AtomicU64,
     /// First journal frame that the checkpoints on disk leave needed.
@@ -66,6 +68,7 @@ impl Core {
             handles,
             partitions_dir,
             checkpoints,
+            storing: Mutex::new(()),
             incarnation: AtomicU64::new(0),
             tail: AtomicU64::new(1),
             journal: OnceLock::new(),
@@ -91,21 +94,34 @@ impl Core {
         self.tail.store(tail.get(), Ordering::Release);
     }
 
-    /// Writes all checkpoints; `tail` is then the first frame still needed.
-    pub(crate) fn store_checkpoints(&self, tail: Lsn) -> Result<(), RegisterError> {
+    /// Writes these checkpoints with all others; `tail` is then the first frame still needed.
+    pub(crate) fn store_checkpoints(
+        &self,
+        captured: impl IntoIterator<Item = (TopicPartitionId, Numbered)>,
+        tail: Lsn,
+    ) -> Result<(), RegisterError> {
+        let _storing = self.storing.lock();
+        for (id, entry) in captured {
+            self.checkpoints.set(id, entry);
+        }
         self.checkpoints.store(self.incarnation(), tail)?;
         self.tail.store(tail.get(), Ordering::Release);
         Ok(())
     }
 
-    /// Writes the checkpoint of one partition, leaving the tail where it is.
+    /// Writes the checkpoint of one partition, leaving the tail where it is. On an error nothing of
+    /// it is left, that another partition's checkpoint might take along.
     pub(crate) fn store_checkpoint(
         &self,
         id: TopicPartitionId,
-        entry: Vec<u8>,
+        entry: Numbered,
     ) -> Result<(), ChangeError> {
-        self.checkpoints.set(id, entry);
-        Ok(self.checkpoints.store(self.incarnation(), self.tail())?)
+        let _storing = self.storing.lock();
+        let before = self.checkpoints.set(id, entry);
+        self.checkpoints
+            .store(self.incarnation(), self.tail())
+            .inspect_err(|_| self.checkpoints.put_back(id, before))?;
+        Ok(())
     }
 
     pub(crate) fn begin(&self, journal: Arc<Journal>, relief: Weak<dyn Relief>) {

@@ -30,7 +30,14 @@ pub(crate) struct Checkpoints {
 #[derive(Debug)]
 pub(crate) struct CheckpointFile {
     register: Register,
-    entries: Mutex<BTreeMap<TopicPartitionId, Vec<u8>>>,
+    entries: Mutex<RawEntries>,
+}
+
+/// An encoded checkpoint. Of two of a partition, that with the higher number was captured later.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbered {
+    pub(crate) number: u64,
+    pub(crate) entry: Vec<u8>,
 }
 
 impl CheckpointFile {
@@ -59,9 +66,26 @@ impl CheckpointFile {
         ))
     }
 
-    /// Puts entries into the file to be written.
-    pub(crate) fn set(&self, id: TopicPartitionId, entry: Vec<u8>) {
-        self.entries.lock().insert(id, entry);
+    /// Puts an entry into the file to be written, unless a later one is there. Gives what was there.
+    pub(crate) fn set(&self, id: TopicPartitionId, entry: Numbered) -> Option<Numbered> {
+        let mut entries = self.entries.lock();
+        let before = entries.get(&id).cloned();
+        if before
+            .as_ref()
+            .is_none_or(|before| before.number < entry.number)
+        {
+            entries.insert(id, entry);
+        }
+        before
+    }
+
+    /// Takes back what [`CheckpointFile::set`] put.
+    pub(crate) fn put_back(&self, id: TopicPartitionId, before: Option<Numbered>) {
+        let mut entries = self.entries.lock();
+        match before {
+            Some(before) => entries.insert(id, before),
+            None => entries.remove(&id),
+        };
     }
 
     pub(crate) fn remove(&self, id: &TopicPartitionId) {
@@ -79,15 +103,15 @@ impl CheckpointFile {
         out.put_u64(tail.get());
         let entries = self.entries.lock();
         out.put_len(entries.len());
-        for entry in entries.values() {
-            out.put_bytes(entry);
+        for numbered in entries.values() {
+            out.put_bytes(&numbered.entry);
         }
         drop(entries);
         self.register.store_uncached(&out)
     }
 }
 
-type RawEntries = BTreeMap<TopicPartitionId, Vec<u8>>;
+type RawEntries = BTreeMap<TopicPartitionId, Numbered>;
 
 fn decode(bytes: &[u8]) -> Option<(Checkpoints, RawEntries)> {
     let mut fields = Fields::new(bytes);
@@ -102,7 +126,11 @@ fn decode(bytes: &[u8]) -> Option<(Checkpoints, RawEntries)> {
     for _ in 0..fields.u32()? {
         let bytes = fields.bytes()?;
         let entry = CheckpointEntry::decode(bytes)?;
-        raw.insert(entry.id, bytes.to_vec());
+        let numbered = Numbered {
+            number: 0,
+            entry: bytes.to_vec(),
+        };
+        raw.insert(entry.id, numbered);
         checkpoints.entries.insert(entry.id, entry);
     }
     fields.is_empty().then_some((checkpoints, raw))

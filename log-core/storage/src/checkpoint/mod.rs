@@ -9,4 +9,4 @@ mod entry;
 mod file;
 
 pub(crate) use entry::{CheckpointEntry, SegmentEnd};
-pub(crate) use file::{CheckpointFile, Checkpoints};
+pub(crate) use file::{CheckpointFile, Checkpoints, Numbered};

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::truncate::Cut;
 use super::{PartitionLog, Writer};
-use crate::checkpoint::{CheckpointEntry, SegmentEnd};
+use crate::checkpoint::{CheckpointEntry, Numbered, SegmentEnd};
 use crate::error::{ChangeError, FileError, Stopped};
 use crate::lsn::Lsn;
 use crate::segment::Segment;
@@ -17,7 +17,7 @@ use crate::segment::Segment;
 #[derive(Debug)]
 pub(crate) struct Capture {
     pub(crate) lsn: Lsn,
-    pub(crate) entry: Vec<u8>,
+    pub(crate) entry: Numbered,
     pending: Pending,
     segment: i64,
 }
@@ -108,9 +108,13 @@ impl PartitionLog {
         };
         writer.is_changed = false;
         writer.first_since_capture = None;
+        writer.captures += 1;
         Ok(Capture {
             lsn: writer.last_lsn,
-            entry: entry.encode(),
+            entry: Numbered {
+                number: writer.captures,
+                entry: entry.encode(),
+            },
             pending: pending(writer),
             segment: growing.map_or(-1, |segment| segment.base_offset()),
         })
@@ -163,6 +167,7 @@ impl PartitionLog {
         writer: &mut Writer,
         cut: Option<&Cut>,
     ) -> Result<(), ChangeError> {
+        let since_last = writer.first_since_capture;
         let capture = self.capture_locked(writer, cut)?;
         let stored = self
             .sync(&capture.pending)
@@ -176,6 +181,8 @@ impl PartitionLog {
             }
             Err(error) => {
                 writer.is_changed = true;
+                // A checkpoint under way stands for the frames before it only.
+                writer.first_since_capture = since_last;
                 Err(error)
             }
         }

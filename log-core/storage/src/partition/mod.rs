@@ -167,7 +167,8 @@ impl PartitionLog {
         }
         writer.is_relaxed = will_be_relaxed;
         writer.is_changed = true;
-        self.checkpoint_locked(&mut writer)?;
+        self.checkpoint_locked(&mut writer)
+            .inspect_err(|_| writer.is_relaxed = !will_be_relaxed)?;
         self.is_relaxed.store(will_be_relaxed, Ordering::Relaxed);
         Ok(())
     }

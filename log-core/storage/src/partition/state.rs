@@ -31,6 +31,8 @@ pub(crate) struct Writer {
     pub(super) first_since_capture: Option<Lsn>,
     /// Something changed since the last capture.
     pub(super) is_changed: bool,
+    /// Captures so far.
+    pub(super) captures: u64,
     /// During recovery: damage before the checkpoint that a journaled truncation may explain.
     pub(super) suspect: Option<Suspect>,
 }
@@ -72,6 +74,7 @@ impl Writer {
             first_dirty: None,
             first_since_capture: None,
             is_changed: false,
+            captures: 0,
             suspect: None,
         }
     }

@@ -112,10 +112,10 @@ impl Inner {
             self.core.journal()?.release(tail);
             return Ok(());
         }
-        for (log, capture) in &captured {
-            self.core.checkpoints.set(log.id(), capture.entry.clone());
-        }
-        match self.core.store_checkpoints(tail) {
+        let entries = captured
+            .iter()
+            .map(|(log, capture)| (log.id(), capture.entry.clone()));
+        match self.core.store_checkpoints(entries, tail) {
             Ok(()) => {}
             Err(RegisterError::Stopped(stopped)) => return Err(stopped),
             Err(RegisterError::File(error)) => {
