@@ -9,10 +9,13 @@
 
 mod support;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use headwater_client::admin::OffsetSpec;
+use headwater_client::{IsolationLevel, TopicPartition};
 use headwater_connect::Plugins;
 use headwater_connect::config::{ConfigDef, ConfigKey, Properties};
 use headwater_connect::data::{
@@ -24,7 +27,7 @@ use headwater_connect::spi::{
 };
 use headwater_connect::worker::{State, WorkerConfig};
 use parking_lot::Mutex;
-use support::{Log, Process, properties, worker_config};
+use support::{Log, Process, path_in, properties, worker_config};
 
 /// Counts to `limit`; fails once, half-way, in a way that may pass.
 struct Counter {
@@ -165,11 +168,12 @@ impl SourceTask for Clumsy {
     }
 }
 
-/// Keeps what it is given; its first puts fail in a way that may pass.
+/// Keeps what it is given, but reports what is bad; its first puts fail in a way that may pass.
 #[derive(Clone, Default)]
 struct Memory {
     records: Arc<Mutex<Vec<SinkRecord>>>,
     failures: Arc<AtomicUsize>,
+    context: Option<SinkTaskContext>,
 }
 
 impl ConnectorConfig for Memory {
@@ -197,17 +201,25 @@ impl SinkConnector for Memory {
 impl SinkTask for Memory {
     async fn start(
         &mut self,
-        _context: SinkTaskContext,
+        context: SinkTaskContext,
         _properties: &Properties,
     ) -> Result<(), ConnectError> {
+        self.context = Some(context);
         Ok(())
     }
 
     async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
+        let is_bad = |record: &SinkRecord| record.value.value.as_str() == Some("bad");
+        let reporter = &self.context.as_ref().unwrap().reporter;
+        for record in records.iter().filter(|record| is_bad(record)) {
+            let error = ConnectError::failed("what a thing to say");
+            reporter.report(record, error).await?;
+        }
         if self.failures.fetch_add(1, Ordering::SeqCst) < 3 {
             return Err(ConnectError::retriable("the memory slipped", "on purpose"));
         }
-        self.records.lock().extend(records.iter().cloned());
+        let good = records.iter().filter(|record| !is_bad(record));
+        self.records.lock().extend(good.cloned());
         Ok(())
     }
 
@@ -317,4 +329,70 @@ fn a_panic_of_a_task_is_a_failure_like_any_other() {
         let task = status.tasks.first();
         task.and_then(|task| task.trace.as_deref()) == Some("the task panicked: dropped it")
     });
+}
+
+#[test]
+fn a_record_that_is_reported_in_each_try_is_one_dead_letter() {
+    let (log, dir) = (Log::start(), tempfile::tempdir().unwrap());
+    let input = path_in(dir.path(), "in");
+    std::fs::write(&input, "a\nbad\nb\n").unwrap();
+    let memory = Memory::default();
+    let kept = memory.clone();
+    let plugins = Plugins::default().with_sink("com.example.MemoryConnector", "1.0", move || {
+        Box::new(kept.clone())
+    });
+    let process = Process::start(
+        &log,
+        WorkerConfig {
+            plugins,
+            ..worker_config()
+        },
+    );
+    let create = |name: &str, pairs: &[(&str, &str)]| {
+        let created = process.worker.put_connector(name, properties(pairs));
+        process.run(created).unwrap();
+    };
+    create(
+        "source",
+        &[
+            ("connector.class", "FileStreamSource"),
+            ("file", &input),
+            ("topic", "rows"),
+            ("tail", "false"),
+            ("value.converter", "StringConverter"),
+        ],
+    );
+    process.until("the rows", |worker| {
+        let tasks = worker.progress("source");
+        tasks.first().is_some_and(|task| task.source.at_end)
+    });
+    create(
+        "memory",
+        &[
+            ("connector.class", "Memory"),
+            ("topics", "rows"),
+            ("value.converter", "StringConverter"),
+            ("errors.tolerance", "all"),
+            ("errors.deadletterqueue.topic.name", "dead"),
+            ("errors.deadletterqueue.topic.replication.factor", "1"),
+            ("errors.retry.timeout", "60000"),
+            ("errors.retry.delay.max.ms", "5"),
+        ],
+    );
+    process.until("the account", |worker| {
+        worker.progress("memory")[0].records == 2
+    });
+    assert_eq!(process.worker.progress("memory")[0].skipped, 1);
+    assert_eq!(memory.failures.load(Ordering::SeqCst), 4);
+    assert_eq!(memory.records.lock().len(), 2);
+    let dead = TopicPartition::new("dead", 0);
+    let ends = process.run(async {
+        let wanted = HashMap::from([(dead.clone(), OffsetSpec::Latest)]);
+        let admin = log.client().admin();
+        admin
+            .list_offsets(&wanted, IsolationLevel::ReadUncommitted)
+            .await
+    });
+    let end = ends[&dead].as_ref().unwrap().as_ref().unwrap();
+    assert_eq!(end.offset, 1, "one dead letter");
 }

@@ -111,7 +111,9 @@ pub struct SinkTaskContext {
 /// Takes records that a sink cannot write, so that one bad record need not fail the others.
 #[async_trait]
 pub trait ErrantRecordReporter: Send + Sync {
-    /// Skips the record, with a dead letter and a log line as `errors.*` says.
+    /// Skips the record, with a dead letter and a log line as `errors.*` says. In a
+    /// [`put`](SinkTask::put), that waits until it has succeeded: after a retriable error the
+    /// record comes again, and must be reported again.
     ///
     /// # Errors
     /// The given error if `errors.tolerance=none`; the task must return it.

@@ -29,6 +29,9 @@ pub(super) struct Errant {
 #[derive(Default)]
 struct Batch {
     records: Vec<ConsumerRecord>,
+    /// What the task has reported in the put under way: if that fails, the same records come
+    /// again, and those it reports then are the ones that count.
+    reported: Option<Vec<(ConsumerRecord, ConnectError)>>,
     skipped: u64,
 }
 
@@ -77,6 +80,26 @@ impl Errant {
     /// Takes note of the batch that is about to be put.
     pub(super) fn begin(&self, records: Vec<ConsumerRecord>) {
         self.state.lock().records = records;
+    }
+
+    /// A try at putting the batch begins.
+    pub(super) fn begin_put(&self) {
+        self.state.lock().reported = Some(Vec::new());
+    }
+
+    /// The put has succeeded: skips what the task has reported in it.
+    pub(super) async fn put_succeeded(&self) -> Result<(), ConnectError> {
+        let reported = self.state.lock().reported.take();
+        for (record, error) in reported.unwrap_or_default() {
+            self.skip(&record, Stage::TaskPut, &self.class, error)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The put has failed: what the task has reported in it is forgotten.
+    pub(super) fn put_failed(&self) {
+        self.state.lock().reported = None;
     }
 
     /// How many records have been skipped since the last call.
@@ -188,18 +211,25 @@ fn exception(error: &ConnectError) -> &'static str {
 #[async_trait]
 impl ErrantRecordReporter for Errant {
     async fn report(&self, record: &SinkRecord, error: ConnectError) -> Result<(), ConnectError> {
-        let raw = {
-            let state = self.state.lock();
+        if !self.errors.tolerate_all {
+            return Err(error);
+        }
+        let (raw, error) = {
+            let mut state = self.state.lock();
             let same = |raw: &&ConsumerRecord| {
                 raw.offset == record.offset
                     && raw.partition == record.partition
                     && raw.topic == record.topic
             };
-            state.records.iter().find(same).cloned()
+            let Some(raw) = state.records.iter().find(same).cloned() else {
+                return Err(error);
+            };
+            if let Some(reported) = &mut state.reported {
+                reported.push((raw, error));
+                return Ok(());
+            }
+            (raw, error)
         };
-        match raw {
-            Some(raw) => self.skip(&raw, Stage::TaskPut, &self.class, error).await,
-            None => Err(error),
-        }
+        self.skip(&raw, Stage::TaskPut, &self.class, error).await
     }
 }

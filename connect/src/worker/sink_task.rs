@@ -283,8 +283,13 @@ async fn put(
     core.errant.begin(records.to_vec());
     let mut retry = Retry::new(&seat.errors);
     loop {
-        match core.task.put(&batch).await {
-            Ok(()) => return Ok(()),
+        core.errant.begin_put();
+        let done = core.task.put(&batch).await;
+        if done.is_err() {
+            core.errant.put_failed();
+        }
+        match done {
+            Ok(()) => return core.errant.put_succeeded().await,
             Err(error) if seat.told() == Control::Run && retry.again(&error).await => {
                 tracing::warn!(
                     connector = &*seat.connector,
