@@ -127,6 +127,9 @@ fn rows_go_from_files_through_the_log_to_a_file() {
         let offsets = process.run(worker.offsets("sink")).unwrap().offsets;
         offsets.len() == 3 && worker.progress("sink")[0].records == 600
     });
+    process.run(process.worker.shutdown());
+    let late = process.run(process.worker.offsets("source"));
+    assert!(matches!(late, Err(WorkerError::ShuttingDown)), "{late:?}");
     drop(process);
 
     // Nothing is read or written again after a restart.

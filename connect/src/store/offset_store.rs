@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use headwater_client::{Client, ClientError, ConsumerRecord, IsolationLevel, ProducerRecord};
+use headwater_client::{
+    Client, ClientError, Consumer, ConsumerRecord, IsolationLevel, ProducerRecord,
+};
 use parking_lot::RwLock;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -13,6 +16,9 @@ use tokio::sync::Mutex;
 use super::topic_reader::TopicReader;
 use crate::data::{SourceOffset, SourcePartition};
 use crate::spi::{ConnectError, SourceOffsets};
+
+/// How long closing may take. It waits for nothing but the poll under way, which ends at once.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A source partition with its keys in order, which is what makes two of them equal.
 type Canonical = String;
@@ -31,6 +37,8 @@ type Offsets = HashMap<String, BTreeMap<Canonical, Entry>>;
 #[derive(Clone)]
 pub(crate) struct OffsetStore {
     topic: Arc<str>,
+    /// The reader's, so that it can be closed while the reader is locked.
+    consumer: Consumer,
     reader: Arc<Mutex<TopicReader>>,
     offsets: Arc<RwLock<Offsets>>,
 }
@@ -38,10 +46,10 @@ pub(crate) struct OffsetStore {
 impl OffsetStore {
     pub(crate) async fn open(client: &Client, topic: &str) -> Result<Self, ClientError> {
         let reader = TopicReader::open(client, topic, IsolationLevel::ReadCommitted).await?;
-        let reader = Arc::new(Mutex::new(reader));
         Ok(Self {
             topic: topic.into(),
-            reader,
+            consumer: reader.consumer(),
+            reader: Arc::new(Mutex::new(reader)),
             offsets: Arc::default(),
         })
     }
@@ -93,6 +101,16 @@ impl OffsetStore {
             key: Some(key),
             value: Some(value.into()),
             ..ProducerRecord::default()
+        }
+    }
+
+    /// Ends reading. A refresh under way ends with [`ClientError::Closed`], as do all others.
+    pub(crate) async fn close(&self) {
+        if tokio::time::timeout(CLOSE_LIMIT, self.consumer.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the consumer of the offsets topic did not end in time");
         }
     }
 

@@ -45,6 +45,11 @@ impl TopicReader {
         })
     }
 
+    /// What it reads with: closing that ends the reader, a read under way included.
+    pub(crate) fn consumer(&self) -> Consumer {
+        self.consumer.clone()
+    }
+
     /// Hands over every record up to the end as it is now. Under read_committed this waits for
     /// transactions that are open before that end.
     ///

@@ -637,9 +637,11 @@ impl Herder {
         self.running.insert(name.to_owned(), running);
     }
 
-    async fn shutdown(&mut self) {
+    /// Ends all connectors, then what reads and writes the worker's own topics.
+    pub(super) async fn shutdown(&mut self) {
         self.stop_connectors(self.running.keys().cloned().collect())
             .await;
+        self.shared.offsets.close().await;
         self.shared.statuses.close().await;
         self.configs.close().await;
     }

@@ -17,7 +17,7 @@ mod validate;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use headwater_client::{Client, OffsetAndMetadata, TopicPartition};
+use headwater_client::{Client, ClientError, OffsetAndMetadata, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -99,7 +99,11 @@ impl Worker {
         });
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let mut herder = Herder::new(shared.clone(), configs, commands.clone());
-        herder.start_stored().await?;
+        if let Err(error) = herder.start_stored().await {
+            // Those that have started would run on, out of anybody's reach.
+            herder.shutdown().await;
+            return Err(error);
+        }
         let herder = tokio::spawn(herder.run(inbox));
         let herder = Arc::new(tokio::sync::Mutex::new(Some(herder)));
         Ok(Self {
@@ -286,7 +290,7 @@ impl Worker {
     /// How far a source has been read, or the committed offsets of a sink's group.
     ///
     /// # Errors
-    /// [`WorkerError::UnknownConnector`] or [`WorkerError::Log`].
+    /// [`WorkerError::UnknownConnector`], [`WorkerError::Log`], or [`WorkerError::ShuttingDown`].
     pub async fn offsets(&self, name: &str) -> Result<ConnectorOffsets, WorkerError> {
         let info = self.connector(name)?;
         if info.kind == "sink" {
@@ -294,7 +298,10 @@ impl Worker {
                 offsets: self.sink_offsets(name).await?,
             });
         }
-        self.shared.offsets.refresh().await?;
+        match self.shared.offsets.refresh().await {
+            Err(ClientError::Closed(_)) => return Err(WorkerError::ShuttingDown),
+            refreshed => refreshed?,
+        }
         let source = |(partition, offset): (SourcePartition, SourceOffset)| ConnectorOffset {
             partition,
             offset: Some(offset),
@@ -365,7 +372,8 @@ impl Worker {
     }
 
     /// Ends all tasks, each after a last commit, at most after `task.shutdown.graceful.timeout.ms`
-    /// in all. Target states stay as they are: the next start goes on from here.
+    /// in all, and whatever reads or writes the worker's own topics. Target states stay as they
+    /// are: the next start goes on from here.
     pub async fn shutdown(&self) {
         self.is_stopping.store(true, Ordering::Release);
         let (reply, done) = oneshot::channel();

@@ -68,3 +68,20 @@ async fn what_a_refresh_has_read_is_kept_if_it_is_dropped() {
     slow.close().await.unwrap();
     log.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_ends_a_refresh_that_waits() {
+    let log = TestLog::start().await;
+    let (store, slow) = store_before_an_open_transaction(&log).await;
+    let close = async {
+        until("the first offset", || !store.of_connector("c").is_empty()).await;
+        store.close().await;
+    };
+    let (ended, ()) = tokio::join!(store.refresh(), close);
+    assert!(matches!(ended, Err(ClientError::Closed(_))), "{ended:?}");
+    let late = store.refresh().await;
+    assert!(matches!(late, Err(ClientError::Closed(_))), "{late:?}");
+    slow.abort_transaction().await.unwrap();
+    slow.close().await.unwrap();
+    log.stop().await;
+}
