@@ -127,7 +127,7 @@ impl Restorer {
         })
     }
 
-    /// Restores for about `budget`.
+    /// Restores for about `budget`, for one poll at least.
     pub(super) async fn step(
         &mut self,
         tasks: &mut [RestoringTask],
@@ -137,7 +137,7 @@ impl Restorer {
         let until = Instant::now() + budget;
         loop {
             self.finish_reached(tasks)?;
-            if tasks.iter().all(RestoringTask::is_done) || Instant::now() >= until {
+            if tasks.iter().all(RestoringTask::is_done) {
                 return Ok(());
             }
             let fetched = self.consumer.poll(Duration::from_millis(100)).await?;
@@ -151,6 +151,9 @@ impl Restorer {
                     timestamp: record.timestamp,
                 });
                 store.store.restore(records, batch.next_offset())?;
+            }
+            if Instant::now() >= until {
+                return self.finish_reached(tasks);
             }
         }
     }
