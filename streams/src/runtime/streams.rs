@@ -12,7 +12,9 @@ use crate::StreamsError;
 use crate::codec::Codec;
 use crate::dsl::TimeWindows;
 use crate::engine::{Counters, TaskConfig, Topology};
-use crate::state::{MemoryBackend, SledBackend, StateBackend, StateError, StoreView};
+use crate::state::{
+    ClaimedBackend, MemoryBackend, SledBackend, StateBackend, StateError, StoreView,
+};
 
 use super::assignment::TaskAssignor;
 use super::query::{ReadOnlyStore, ReadOnlyWindowStore};
@@ -61,6 +63,7 @@ impl RunningStreams {
         let plan = topology.plan(&config.application_id, |topic| sizes.get(topic).copied())?;
         let changelog_ids = internal_topics::ensure(&admin, &plan, &config).await?;
         let backend = open_backend(&config, &state_dir).await?;
+        let backend = Arc::new(ClaimedBackend::new(backend));
         let task_config = task_config(&config, topology, plan.tasks.len());
         let shared = Arc::new(Shared::new(
             config,

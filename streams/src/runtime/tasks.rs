@@ -154,7 +154,10 @@ impl Tasks {
     fn forget(&self, task: &Task) {
         let mut views = self.shared.views.write();
         for view in task.views() {
-            views.remove(view.id());
+            // Another thread may have the task already.
+            if views.get(view.id()).is_some_and(|now| now.is_same(&view)) {
+                views.remove(view.id());
+            }
         }
         drop(views);
         self.shared.retire_counters(task);

@@ -10,6 +10,7 @@ use headwater_client::{
 use tokio::sync::Mutex;
 
 use crate::StreamsError;
+use crate::state::StateError;
 
 use super::assignment::TaskAssignor;
 use super::listener::TaskListener;
@@ -41,7 +42,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, assignor: Arc<TaskAss
                 shared.set_progress(index, ThreadProgress::Stopped);
                 return;
             }
-            Err(StreamsError::Client(error)) if is_passing(&error) => {
+            Err(error) if is_passing(&error) => {
                 attempts_without_progress = if progressed {
                     0
                 } else {
@@ -49,7 +50,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, assignor: Arc<TaskAss
                 };
                 tracing::warn!(thread = index, %error, "tasks are closed and begun again");
                 if attempts_without_progress > MAX_ATTEMPTS {
-                    return fail(&shared, index, StreamsError::Client(error));
+                    return fail(&shared, index, error);
                 }
                 tokio::time::sleep(RESTART_PAUSE).await;
             }
@@ -71,8 +72,14 @@ fn fail(shared: &Shared, index: usize, error: StreamsError) {
 /// Whether beginning again with a new producer and consumer may help: the group moved on, the
 /// transaction was lost, or the log did not answer. Another process under the same instance id is
 /// for people to sort out.
-fn is_passing(error: &ClientError) -> bool {
+fn is_passing(error: &StreamsError) -> bool {
     use headwater_wire::ErrorCode;
+    let error = match error {
+        StreamsError::Client(error) => error,
+        // The group moved on while this thread did not look.
+        StreamsError::State(StateError::TakenOver { .. }) => return true,
+        _ => return false,
+    };
     if error.code() == Some(ErrorCode::FencedInstanceId) {
         return false;
     }

@@ -39,6 +39,12 @@ pub enum StateError {
         /// Length of the entry.
         bytes: usize,
     },
+    /// Another thread of the process was given the partition and has opened it.
+    #[error("store {store} was taken over by another thread of this process")]
+    TakenOver {
+        /// Store and partition.
+        store: String,
+    },
 }
 
 /// One partition of one store.

@@ -6,6 +6,7 @@
 
 mod backend;
 mod cache;
+mod claims;
 mod layers;
 mod memory;
 mod sled;
@@ -15,6 +16,7 @@ mod store;
 pub use self::sled::SledBackend;
 pub use backend::{Checkpoint, StateBackend, StateError, StateStore, StoreId, Visit, VisitEntry};
 pub use cache::{CacheError, KeyTable, OpenWindow, Slot, TableCache, WindowCache, window_key};
+pub(crate) use claims::ClaimedBackend;
 pub use memory::MemoryBackend;
 pub use spec::{KeyLayout, StoreSpec};
 pub use store::{ByteStore, ChangelogRecord, Store, StoreView, TypedCache};

@@ -318,6 +318,11 @@ impl StoreView {
         &self.id
     }
 
+    /// Whether both look at the same opening of the store, and not only at the same partition.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.layers, &other.layers)
+    }
+
     /// The value of `key` and its timestamp in ms.
     ///
     /// # Errors
