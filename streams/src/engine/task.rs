@@ -499,6 +499,8 @@ impl Task {
     pub fn committed(&mut self, changelog_ends: &BTreeMap<usize, i64>) {
         for (position, store) in self.stores.iter_mut().enumerate() {
             store.commit(changelog_ends.get(&position).copied());
+            // The commit was accepted: until it began nobody else had the task.
+            store.bytes_ref().confirm(self.state.wall_time);
         }
         for queue in &mut self.queues {
             queue.moved = false;

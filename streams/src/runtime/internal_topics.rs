@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use headwater_client::Admin;
-use headwater_client::admin::NewTopic;
+use headwater_client::admin::{ConfigResource, NewTopic};
 use headwater_wire::ErrorCode;
 use uuid::Uuid;
 
@@ -44,12 +44,53 @@ pub(super) async fn source_sizes(
     Ok(sizes)
 }
 
-/// Creates what is missing and checks what is there. Returns the ids of the changelogs.
+/// What is known of a changelog topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changelog {
+    /// A topic of the same name made anew is another one.
+    pub(super) id: Uuid,
+    /// `delete.retention.ms`: how long deletions stay at least.
+    pub(super) delete_retention_ms: i64,
+}
+
+/// Time for reading deletions before they go, and for clocks that differ.
+const RETENTION_MARGIN_MS: i64 = 3_600_000;
+/// Kafka's default of `delete.retention.ms`.
+const DELETE_RETENTION_MS: i64 = 86_400_000;
+
+impl Changelog {
+    /// Whether state that was confirmed at `confirmed_at` may have missed deletions at `now` (both
+    /// ms of the wall clock) that the changelog no longer holds.
+    pub(super) fn has_outlived(&self, confirmed_at: i64, now: i64) -> bool {
+        let margin = RETENTION_MARGIN_MS.min(self.delete_retention_ms / 4);
+        now.saturating_sub(confirmed_at) > self.delete_retention_ms - margin
+    }
+}
+
+/// `delete.retention.ms` of a topic.
+async fn delete_retention_ms(admin: &Admin, topic: &str) -> i64 {
+    let resource = ConfigResource::Topic(topic.to_owned());
+    let entries = match admin.describe_configs(&resource).await {
+        Ok(entries) => entries,
+        Err(error) => {
+            // Such as not being allowed to ask.
+            tracing::warn!(topic, %error, "taking delete.retention.ms to be its default");
+            Vec::new()
+        }
+    };
+    entries
+        .into_iter()
+        .find(|entry| entry.name == "delete.retention.ms")
+        .and_then(|entry| entry.value?.parse().ok())
+        .unwrap_or(DELETE_RETENTION_MS)
+}
+
+/// Creates what is missing and checks what is there. Returns the changelogs.
 pub(super) async fn ensure(
     admin: &Admin,
     plan: &Plan,
     config: &StreamsConfig,
-) -> Result<HashMap<String, Uuid>, StreamsError> {
+) -> Result<HashMap<String, Changelog>, StreamsError> {
     let wanted: BTreeMap<&str, &InternalTopic> = plan
         .repartition_topics
         .iter()
@@ -76,7 +117,7 @@ pub(super) async fn ensure(
         }
     }
     let names: Vec<&str> = wanted.keys().copied().collect();
-    let mut ids = HashMap::new();
+    let mut changelogs = HashMap::new();
     for (name, topic) in admin.describe_topics(&names).await? {
         let topic = topic?;
         let Some(wanted) = wanted.get(name.as_str()) else {
@@ -93,7 +134,13 @@ pub(super) async fn ensure(
                 topic: name,
             });
         }
-        ids.insert(name, topic.id);
+        if plan.changelog_topics.iter().any(|own| own.name == name) {
+            let changelog = Changelog {
+                id: topic.id,
+                delete_retention_ms: delete_retention_ms(admin, &name).await,
+            };
+            changelogs.insert(name, changelog);
+        }
     }
-    Ok(ids)
+    Ok(changelogs)
 }

@@ -9,11 +9,14 @@ use headwater_client::{
     AutoOffsetReset, Client, ClientError, Consumer, ConsumerConfig, IsolationLevel, TopicPartition,
 };
 
+use uuid::Uuid;
+
 use crate::StreamsError;
 use crate::engine::{InputPosition, TaskId, changelog_topic};
 use crate::state::{ByteStore, ChangelogRecord, StateError, Store, StoreId};
 
-use super::shared::Shared;
+use super::internal_topics::Changelog;
+use super::shared::{Shared, wall_ms};
 
 /// A task whose stores are being restored.
 pub(super) struct RestoringTask {
@@ -26,10 +29,44 @@ pub(super) struct RestoringTask {
 
 struct RestoringStore {
     store: ByteStore,
-    changelog: Option<TopicPartition>,
+    changelog: Option<(TopicPartition, Changelog)>,
     /// Offset to reach; `None` until it is known.
     end: Option<i64>,
+    /// When that was asked for, in ms of the wall clock.
+    asked_at: i64,
     done: bool,
+}
+
+impl RestoringStore {
+    fn partition(&self) -> Option<&TopicPartition> {
+        self.changelog.as_ref().map(|(partition, _)| partition)
+    }
+
+    /// Empties the store if its changelog, which begins at `start`, no longer tells all that
+    /// happened since: while others had the task, keys may have been deleted.
+    fn set_aside_stale(&mut self, start: i64) -> Result<(), StateError> {
+        let (Some((partition, changelog)), Some(at)) = (&self.changelog, self.store.restored_to())
+        else {
+            return Ok(());
+        };
+        let confirmed_at = self.store.confirmed_at();
+        if at < start || changelog.has_outlived(confirmed_at, self.asked_at) {
+            tracing::warn!(
+                %partition, at, start, confirmed_at,
+                "stored state is older than what its changelog remembers; restoring all of it"
+            );
+            self.store.discard()?;
+        }
+        Ok(())
+    }
+
+    /// All of the changelog as it was when its end was asked for is there.
+    fn finish(&mut self, next_offset: i64) -> Result<(), StateError> {
+        self.store.restore([], next_offset)?;
+        self.store.confirm(self.asked_at);
+        self.done = true;
+        Ok(())
+    }
 }
 
 impl RestoringTask {
@@ -50,20 +87,17 @@ impl RestoringTask {
                 partition: id.partition,
             })?;
             let topic = changelog_topic(&shared.config.application_id, &spec.name);
-            let topic_id = shared
-                .changelog_ids
-                .get(&topic)
-                .copied()
-                .unwrap_or_default();
+            let changelog = shared.changelogs.get(&topic).copied();
+            let topic_id = changelog.map_or(Uuid::nil(), |changelog| changelog.id);
             let store = ByteStore::open(spec, id.partition, backend, topic_id)?;
-            let changelog = spec
-                .changelog
-                .then(|| TopicPartition::new(topic, id.partition));
+            let changelog =
+                changelog.map(|found| (TopicPartition::new(topic, id.partition), found));
             let done = changelog.is_none();
             stores.push(RestoringStore {
                 store,
                 changelog,
                 end: None,
+                asked_at: 0,
                 done,
             });
         }
@@ -164,13 +198,14 @@ impl Restorer {
             .iter()
             .flat_map(|task| &task.stores)
             .filter(|store| !store.done && store.end.is_none())
-            .filter_map(|store| Some((store.changelog.clone()?, OffsetSpec::Latest)))
+            .filter_map(|store| Some((store.partition()?.clone(), OffsetSpec::Latest)))
             .collect();
         // Stores that were opened since the last call: although their changelogs may be those of
         // stores that a rebalance took away, they begin where their own checkpoints say.
         let is_new = !unknown.is_empty();
         if is_new {
             let admin = self.client.admin();
+            let asked_at = wall_ms();
             // The end of the log, not the last stable offset: a transaction that is decided, but
             // whose marker has not come here yet, must be waited for.
             let ends = admin
@@ -191,25 +226,22 @@ impl Restorer {
                     continue;
                 };
                 store.end = Some(end);
-                // A changelog that begins after what the store has cannot fill the gap.
-                if store
-                    .store
-                    .restored_to()
-                    .is_some_and(|at| at < start && start < end)
-                {
-                    tracing::warn!(%partition, start, "changelog begins after the stored state");
+                store.asked_at = asked_at;
+                store.set_aside_stale(start)?;
+                if store.store.restored_to().is_none() {
+                    // What was deleted before is read as deleted or not at all.
+                    store.store.confirm(asked_at);
                 }
-                let from = store.store.restored_to().unwrap_or(start).max(start);
+                let from = store.store.restored_to().unwrap_or(start);
                 if from >= end {
-                    store.store.restore([], end)?;
-                    store.done = true;
+                    store.finish(end)?;
                 }
             }
         }
         let stores = tasks.iter().flat_map(|task| &task.stores);
         let wanted: Vec<TopicPartition> = stores
             .filter(|store| !store.done)
-            .filter_map(|store| store.changelog.clone())
+            .filter_map(|store| store.partition().cloned())
             .collect();
         if is_new || wanted != self.assigned {
             self.consumer.assign(wanted.clone())?;
@@ -232,14 +264,13 @@ impl Restorer {
     /// The consumer's position passes control records, which batches do not show.
     fn finish_reached(&self, tasks: &mut [RestoringTask]) -> Result<(), StreamsError> {
         for store in tasks.iter_mut().flat_map(|task| &mut task.stores) {
-            let (Some(partition), Some(end), false) = (&store.changelog, store.end, store.done)
+            let (Some(partition), Some(end), false) = (store.partition(), store.end, store.done)
             else {
                 continue;
             };
             let reached = self.consumer.position(partition).unwrap_or(-1);
             if reached >= end {
-                store.store.restore([], reached)?;
-                store.done = true;
+                store.finish(reached)?;
             }
         }
         Ok(())
@@ -257,7 +288,7 @@ fn find<'a>(
     tasks
         .iter_mut()
         .flat_map(|task| &mut task.stores)
-        .find(|store| store.changelog.as_ref() == Some(partition))
+        .find(|store| store.partition() == Some(partition))
 }
 
 /// The name of a changelog, shared.

@@ -6,7 +6,7 @@ use std::ops::{Bound, ControlFlow};
 use uuid::Uuid;
 
 use super::*;
-use crate::state::{MemoryBackend, StateBackend, StoreSpec};
+use crate::state::{MemoryBackend, SledBackend, StateBackend, StoreSpec};
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -14,15 +14,18 @@ mod support;
 const BATCHES: usize = 12;
 const BATCH: usize = 5;
 
+const TOPIC: Uuid = Uuid::from_u128(1);
+const DAY_MS: i64 = 86_400_000;
+
 /// A changelog of several batches.
-struct Changelog {
+struct Written {
     log: support::Log,
     client: Client,
     partition: TopicPartition,
     expected: BTreeMap<String, String>,
 }
 
-async fn changelog() -> Changelog {
+async fn changelog() -> Written {
     let log = support::log(support::Reach::InProcess).await;
     let client = log.client();
     let topic = log.prefix("restore");
@@ -39,7 +42,7 @@ async fn changelog() -> Changelog {
         support::write(&client, &topic, &records).await;
         expected.extend(entries);
     }
-    Changelog {
+    Written {
         log,
         client,
         partition: TopicPartition::new(topic.as_str(), 0),
@@ -47,7 +50,7 @@ async fn changelog() -> Changelog {
     }
 }
 
-impl Changelog {
+impl Written {
     fn restorer(&self) -> Restorer {
         let client = self.client.clone();
         Restorer::reading(client, IsolationLevel::ReadUncommitted, BATCH).unwrap()
@@ -55,12 +58,10 @@ impl Changelog {
 
     /// The task as it is given to a thread, over what was drained to `backend`.
     fn task(&self, backend: &dyn StateBackend) -> RestoringTask {
-        let spec = StoreSpec::key_value("store");
-        let id = StoreId {
-            store: spec.name.clone(),
-            partition: 0,
+        let changelog = Changelog {
+            id: TOPIC,
+            delete_retention_ms: DAY_MS,
         };
-        let part = backend.open(&id).unwrap();
         RestoringTask {
             id: TaskId {
                 subtopology: 0,
@@ -68,13 +69,41 @@ impl Changelog {
             },
             inputs: Vec::new(),
             stores: vec![RestoringStore {
-                store: ByteStore::open(&spec, 0, part, Uuid::from_u128(1)).unwrap(),
-                changelog: Some(self.partition.clone()),
+                store: open(backend),
+                changelog: Some((self.partition.clone(), changelog)),
                 end: None,
+                asked_at: 0,
                 done: false,
             }],
         }
     }
+}
+
+fn open(backend: &dyn StateBackend) -> ByteStore {
+    let spec = StoreSpec::key_value("store");
+    let id = StoreId {
+        store: spec.name.clone(),
+        partition: 0,
+    };
+    ByteStore::open(&spec, 0, backend.open(&id).unwrap(), TOPIC).unwrap()
+}
+
+/// Leaves a store with one key of its own in `backend`, as of `offset`, confirmed at `confirmed_at`.
+fn leave_behind(backend: &dyn StateBackend, offset: i64, confirmed_at: i64) {
+    let mut store = open(backend);
+    let ghost = ChangelogRecord {
+        key: "ghost".into(),
+        value: Some("boo".into()),
+        timestamp: 0,
+    };
+    store.restore([ghost], offset).unwrap();
+    store.confirm(confirmed_at);
+    drain(&mut store);
+}
+
+fn drain(store: &mut ByteStore) {
+    store.begin_drain();
+    store.drain(usize::MAX).unwrap();
 }
 
 fn contents(task: &RestoringTask) -> BTreeMap<String, String> {
@@ -133,12 +162,78 @@ async fn a_task_given_back_after_its_restore_is_restored_anew() {
     restore(&mut restorer, &mut task, RestoringTask::is_done).await;
     assert_eq!(contents(&task), changelog.expected);
     // The next time it was drained: nothing is missing, and nothing is read again.
-    task.stores[0].store.begin_drain();
-    task.stores[0].store.drain(usize::MAX).unwrap();
+    drain(&mut task.stores[0].store);
     let mut task = changelog.task(&backend);
     assert_eq!(contents(&task), changelog.expected);
     restore(&mut restorer, &mut task, RestoringTask::is_done).await;
     assert_eq!(contents(&task), changelog.expected);
     restorer.close().await;
     changelog.log.shutdown().await;
+}
+
+/// What a task restores over a store that was left behind at offset 10.
+async fn restored_over(changelog: &Written, confirmed_at: i64) -> BTreeMap<String, String> {
+    let backend = MemoryBackend::new();
+    leave_behind(&backend, 10, confirmed_at);
+    let before = wall_ms();
+    let mut restorer = changelog.restorer();
+    let mut task = changelog.task(&backend);
+    restore(&mut restorer, &mut task, RestoringTask::is_done).await;
+    restorer.close().await;
+    drain(&mut task.stores[0].store);
+    assert!(open(&backend).confirmed_at() >= before, "known to be whole");
+    contents(&task)
+}
+
+#[tokio::test]
+async fn state_older_than_the_deletions_that_are_kept_is_not_built_upon() {
+    let changelog = changelog().await;
+    let long_ago = wall_ms() - DAY_MS;
+    assert_eq!(
+        restored_over(&changelog, long_ago).await,
+        changelog.expected
+    );
+    let unknown = 0;
+    assert_eq!(restored_over(&changelog, unknown).await, changelog.expected);
+    // What is recent is kept, and only what came after it is read.
+    let found = restored_over(&changelog, wall_ms() - DAY_MS / 2).await;
+    assert!(found.contains_key("ghost") && !found.contains_key("k9"));
+    assert_eq!(found.len(), changelog.expected.len() - 10 + 1);
+    changelog.log.shutdown().await;
+}
+
+#[tokio::test]
+async fn state_from_before_the_changelog_begins_is_not_built_upon() {
+    let changelog = changelog().await;
+    let admin = changelog.client.admin();
+    let before = HashMap::from([(changelog.partition.clone(), 20)]);
+    for (_, deleted) in admin.delete_records(&before).await.unwrap() {
+        deleted.unwrap();
+    }
+    let mut expected = changelog.expected.clone();
+    expected.retain(|key, _| key[1..].parse::<i64>().unwrap() >= 20);
+    assert_eq!(restored_over(&changelog, wall_ms()).await, expected);
+    changelog.log.shutdown().await;
+}
+
+#[test]
+fn a_store_that_does_not_change_is_confirmed_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let sled = SledBackend::open(&dir.path().join("stores")).unwrap();
+    let memory = MemoryBackend::new();
+    for backend in [&sled as &dyn StateBackend, &memory] {
+        leave_behind(backend, 10, 1_000);
+        let mut store = open(backend);
+        assert_eq!(
+            (store.restored_to(), store.confirmed_at()),
+            (Some(10), 1_000)
+        );
+        store.confirm(2_000);
+        drain(&mut store);
+        let store = open(backend);
+        assert_eq!(
+            (store.restored_to(), store.confirmed_at()),
+            (Some(10), 2_000)
+        );
+    }
 }

@@ -8,13 +8,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use headwater_client::Client;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
-use uuid::Uuid;
 
 use crate::StreamsError;
 use crate::engine::{Counters, Plan, Task, TaskConfig, TaskId, Topology, changelog_topic};
 use crate::state::{StateBackend, StateError, StoreId, StoreView};
 
 use super::StreamsConfig;
+use super::internal_topics::Changelog;
 use super::state_dir::StateDir;
 
 pub(super) struct Shared {
@@ -22,8 +22,8 @@ pub(super) struct Shared {
     pub(super) task_config: TaskConfig,
     pub(super) topology: Topology,
     pub(super) plan: Plan,
-    /// Ids of the changelog topics, by name.
-    pub(super) changelog_ids: HashMap<String, Uuid>,
+    /// The changelog topics, by name.
+    pub(super) changelogs: HashMap<String, Changelog>,
     pub(super) client: Client,
     pub(super) backend: Arc<dyn StateBackend>,
     pub(super) state_dir: StateDir,
@@ -64,7 +64,7 @@ impl Shared {
         task_config: TaskConfig,
         topology: Topology,
         plan: Plan,
-        changelog_ids: HashMap<String, Uuid>,
+        changelogs: HashMap<String, Changelog>,
         client: Client,
         backend: Arc<dyn StateBackend>,
         state_dir: StateDir,
@@ -75,7 +75,7 @@ impl Shared {
             task_config,
             topology,
             plan,
-            changelog_ids,
+            changelogs,
             client,
             backend,
             state_dir,
@@ -91,6 +91,7 @@ impl Shared {
     /// Tasks whose state, or some of it, lies in this process's backend.
     pub(super) fn tasks_with_state(&self) -> Result<Vec<TaskId>, StateError> {
         let mut found = Vec::new();
+        let now = wall_ms();
         for id in self.plan.tasks.keys() {
             let part = self.topology.subtopologies().get(id.subtopology as usize);
             let stores = part.map_or(&[][..], |part| &part.stores);
@@ -104,8 +105,12 @@ impl Shared {
                     partition: id.partition,
                 };
                 let checkpoint = self.backend.open(&store)?.checkpoint()?;
-                let topic_id = self.changelog_ids.get(&topic);
-                if checkpoint.is_some_and(|found| Some(&found.topic_id) == topic_id) {
+                let changelog = self.changelogs.get(&topic);
+                let is_of_use = checkpoint.zip(changelog).is_some_and(|(found, changelog)| {
+                    found.topic_id == changelog.id
+                        && !changelog.has_outlived(found.confirmed_at, now)
+                });
+                if is_of_use {
                     found.push(*id);
                     break;
                 }

@@ -61,7 +61,7 @@ impl RunningStreams {
         let admin = client.admin();
         let sizes = internal_topics::source_sizes(&admin, topology, &config.application_id).await?;
         let plan = topology.plan(&config.application_id, |topic| sizes.get(topic).copied())?;
-        let changelog_ids = internal_topics::ensure(&admin, &plan, &config).await?;
+        let changelogs = internal_topics::ensure(&admin, &plan, &config).await?;
         let backend = open_backend(&config, &state_dir).await?;
         let backend = Arc::new(ClaimedBackend::new(backend));
         let task_config = task_config(&config, topology, plan.tasks.len());
@@ -70,7 +70,7 @@ impl RunningStreams {
             task_config,
             topology.clone(),
             plan,
-            changelog_ids,
+            changelogs,
             client,
             backend,
             state_dir,

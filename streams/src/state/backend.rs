@@ -69,6 +69,10 @@ pub struct Checkpoint {
     pub topic_id: Uuid,
     /// First offset of the changelog whose record is not in the backend.
     pub offset: i64,
+    /// When it was last known that the changelog had nothing that the store did not have, in ms of
+    /// the wall clock; 0 if that is not known. Compaction drops a deletion some time after it was
+    /// written: what was deleted long after this moment cannot be learned from `offset` on.
+    pub confirmed_at: i64,
 }
 
 /// Called with key and value; says whether to go on.

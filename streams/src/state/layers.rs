@@ -31,9 +31,16 @@ pub(super) struct Layers {
     committed_bytes: usize,
     /// Changelog offset that `committed` has reached.
     committed_offset: Option<i64>,
+    /// The same, or what a checkpoint says already.
+    reached: Option<i64>,
+    /// As in [`Checkpoint`], of all layers together.
+    confirmed_at: i64,
     draining: Layer,
     draining_bytes: usize,
     draining_offset: Option<i64>,
+    draining_confirmed_at: i64,
+    /// As in the backend's checkpoint.
+    drained_confirmed_at: i64,
     /// Key up to which `draining` has been written.
     drained: Option<Bytes>,
     backend: Box<dyn StateStore>,
@@ -49,30 +56,30 @@ impl Layers {
         topic_id: Uuid,
     ) -> Result<(Self, Option<i64>), StateError> {
         let checkpoint = backend.checkpoint()?;
+        let checkpoint = checkpoint.filter(|found| found.topic_id == topic_id);
         let offset = match checkpoint {
-            Some(found) if found.topic_id == topic_id => Some(found.offset),
-            Some(_) => {
+            Some(found) => Some(found.offset),
+            // Of another changelog. Or writes without a checkpoint: the first drain was cut short. The
+            // changelog is replayed over them, but a key that it no longer holds would survive.
+            None => {
                 backend.clear()?;
                 None
             }
-            // Writes without a checkpoint: the first drain was cut short. The changelog is replayed
-            // over them, but a key that it no longer holds would survive.
-            None => {
-                if !backend.is_empty()? {
-                    backend.clear()?;
-                }
-                None
-            }
         };
+        let confirmed_at = checkpoint.map_or(0, |found| found.confirmed_at);
         let backend_empty = backend.is_empty()?;
         let layers = Self {
             name,
             committed: Layer::new(),
             committed_bytes: 0,
             committed_offset: None,
+            reached: offset,
+            confirmed_at,
             draining: Layer::new(),
             draining_bytes: 0,
             draining_offset: None,
+            draining_confirmed_at: confirmed_at,
+            drained_confirmed_at: confirmed_at,
             drained: None,
             backend,
             backend_empty,
@@ -191,7 +198,32 @@ impl Layers {
         }
         if offset.is_some() {
             self.committed_offset = offset;
+            self.reached = offset;
         }
+    }
+
+    /// Says that at `at` the changelog had nothing that is not here.
+    pub(super) fn confirm(&mut self, at: i64) {
+        self.confirmed_at = self.confirmed_at.max(at);
+    }
+
+    pub(super) fn confirmed_at(&self) -> i64 {
+        self.confirmed_at
+    }
+
+    /// Empties all layers and the backend.
+    pub(super) fn discard(&mut self) -> Result<(), StateError> {
+        self.backend.clear()?;
+        self.backend_empty = true;
+        self.committed.clear();
+        self.draining.clear();
+        (self.committed_bytes, self.draining_bytes) = (0, 0);
+        (self.committed_offset, self.draining_offset) = (None, None);
+        (self.reached, self.drained) = (None, None);
+        self.confirmed_at = 0;
+        self.draining_confirmed_at = 0;
+        self.drained_confirmed_at = 0;
+        Ok(())
     }
 
     /// Bytes that wait to be written to the backend, roughly.
@@ -211,7 +243,11 @@ impl Layers {
         }
         self.draining = std::mem::take(&mut self.committed);
         self.draining_bytes = std::mem::take(&mut self.committed_bytes);
-        self.draining_offset = self.committed_offset.take();
+        // A store that does not change gets a new checkpoint too, if more is known of it.
+        let is_confirmed = self.confirmed_at > self.drained_confirmed_at;
+        let confirmed = self.reached.filter(|_| is_confirmed);
+        self.draining_offset = self.committed_offset.take().or(confirmed);
+        self.draining_confirmed_at = self.confirmed_at;
         self.drained = None;
     }
 
@@ -247,7 +283,9 @@ impl Layers {
                 self.backend.set_checkpoint(Checkpoint {
                     topic_id: self.topic_id,
                     offset,
+                    confirmed_at: self.draining_confirmed_at,
                 })?;
+                self.drained_confirmed_at = self.draining_confirmed_at;
             }
             self.draining.clear();
             self.draining_bytes = 0;

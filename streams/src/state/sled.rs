@@ -229,20 +229,24 @@ impl StateStore for SledStore {
             .get(CHECKPOINT)
             .map_err(|error| failed(&self.name, "reading", error))?;
         let parse = |bytes: &[u8]| {
-            let (topic_id, offset) = bytes.split_first_chunk::<16>()?;
-            let offset = i64::from_be_bytes(offset.try_into().ok()?);
+            let (topic_id, rest) = bytes.split_first_chunk::<16>()?;
+            let (offset, rest) = rest.split_first_chunk::<8>()?;
+            // Older checkpoints end here.
+            let confirmed_at = rest.first_chunk::<8>().copied().unwrap_or_default();
             Some(Checkpoint {
                 topic_id: Uuid::from_bytes(*topic_id),
-                offset,
+                offset: i64::from_be_bytes(*offset),
+                confirmed_at: i64::from_be_bytes(confirmed_at),
             })
         };
         Ok(found.and_then(|bytes| parse(&bytes)))
     }
 
     fn set_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), StateError> {
-        let mut value = Vec::with_capacity(24);
+        let mut value = Vec::with_capacity(32);
         value.extend_from_slice(checkpoint.topic_id.as_bytes());
         value.extend_from_slice(&checkpoint.offset.to_be_bytes());
+        value.extend_from_slice(&checkpoint.confirmed_at.to_be_bytes());
         let written = self.tree.insert(CHECKPOINT, value);
         written
             .map(|_| ())

@@ -242,6 +242,28 @@ impl ByteStore {
         }
     }
 
+    /// Says that at `at` (wall clock, ms) the changelog had nothing that the store does not have.
+    pub(crate) fn confirm(&self, at: i64) {
+        self.layers.write().confirm(at);
+    }
+
+    /// The last moment of which [`confirm`](Self::confirm) said so, restarts included; 0 if none.
+    pub(crate) fn confirmed_at(&self) -> i64 {
+        self.layers.read().confirmed_at()
+    }
+
+    /// Forgets all that the store and its backend hold.
+    ///
+    /// # Errors
+    /// [`StateError`] if the backend fails.
+    pub(crate) fn discard(&mut self) -> Result<(), StateError> {
+        self.layers.write().discard()?;
+        self.uncommitted.clear();
+        self.uncommitted_bytes = 0;
+        self.restored_to = None;
+        Ok(())
+    }
+
     /// First changelog offset that is not yet in this store; `None` if all are missing.
     pub fn restored_to(&self) -> Option<i64> {
         self.restored_to
