@@ -20,6 +20,9 @@ const STATEMENTS_TOPIC: &str = "_sql_statements";
 /// Version of the record's JSON. Records of a later one are refused.
 const VERSION: u32 = 1;
 
+/// The name, which nothing can have, under which the last sequence number of what is gone is kept.
+const RETIRED: &str = "";
+
 /// A statement as it is stored, under the name of what it made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredStatement {
@@ -61,18 +64,24 @@ pub(crate) struct StatementLog {
 }
 
 impl StatementLog {
-    /// Creates the topic if it is missing and reads all statements, in their order.
+    /// Creates the topic if it is missing and reads all statements, in their order, and the first
+    /// sequence number that none has had.
     ///
     /// # Errors
     /// [`SqlError::Log`], or [`SqlError::Data`] for a record of a later version.
-    pub(crate) async fn open(client: &Client) -> Result<(Self, Vec<StoredStatement>), SqlError> {
+    pub(crate) async fn open(
+        client: &Client,
+    ) -> Result<(Self, Vec<StoredStatement>, u64), SqlError> {
         let topic = NewTopic::new(STATEMENTS_TOPIC, 1)
             .config("cleanup.policy", "compact")
             .config("retention.ms", "-1");
         super::ensure_topic(client, topic).await?;
-        let statements = read_all(client).await?;
+        let mut statements = read_all(client).await?;
+        let last = statements.iter().map(|statement| statement.sequence).max();
+        statements.retain(|statement| statement.name != RETIRED);
         let producer = client.producer(ProducerConfig::default())?;
-        Ok((Self { producer }, statements))
+        let next = last.map_or(0, |last| last + 1);
+        Ok((Self { producer }, statements, next))
     }
 
     /// Stores `statement`; done once the log has it.
@@ -85,11 +94,14 @@ impl StatementLog {
         self.send(&statement.name, Some(value.into())).await
     }
 
-    /// Forgets the statement that made `name`.
+    /// Forgets the statement that made `name`, but not that sequence numbers up to `last` were
+    /// given: what was made under one, the offsets of its group for instance, must never be taken
+    /// for another's.
     ///
     /// # Errors
     /// [`SqlError::Log`].
-    pub(crate) async fn remove(&self, name: &str) -> Result<(), SqlError> {
+    pub(crate) async fn remove(&self, name: &str, last: u64) -> Result<(), SqlError> {
+        self.put(&StoredStatement::new(last, RETIRED, "")).await?;
         self.send(name, None).await
     }
 

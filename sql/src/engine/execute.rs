@@ -196,7 +196,7 @@ impl SqlEngine {
         if Self::is_view(relation.kind) {
             self.drop_view(&definitions, name).await?;
         } else {
-            definitions.log.remove(name).await?;
+            definitions.remove(name).await?;
         }
         self.inner.replicas.lock().await.remove(name);
         let mut catalog = self.inner.catalog.write();

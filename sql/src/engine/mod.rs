@@ -77,6 +77,14 @@ struct Definitions {
     next_sequence: u64,
 }
 
+impl Definitions {
+    /// Forgets the statement that made `name`.
+    async fn remove(&self, name: &str) -> Result<(), SqlError> {
+        let last = self.next_sequence.saturating_sub(1);
+        self.log.remove(name, last).await
+    }
+}
+
 impl SqlEngine {
     /// Starts the engine on the log that `client` reaches: reads the statements that were made
     /// there and resumes their views.
@@ -85,8 +93,7 @@ impl SqlEngine {
     /// [`SqlError::Log`] if the log cannot be read, [`SqlError::Data`] for statements of a later
     /// release. A view that cannot start is no error: its status says why, the others run.
     pub async fn start(config: SqlConfig, client: Client) -> Result<Self, SqlError> {
-        let (log, statements) = StatementLog::open(&client).await?;
-        let next_sequence = statements.iter().map(|s| s.sequence + 1).max().unwrap_or(0);
+        let (log, statements, next_sequence) = StatementLog::open(&client).await?;
         let engine = Self {
             inner: Arc::new(Inner {
                 config,

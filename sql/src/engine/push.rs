@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::SqlEngine;
 use super::result::SqlResult;
-use super::views::{application_error, source_of};
+use super::views::{application_error, is_internal, source_of};
 use crate::SqlError;
 use crate::catalog::{all_partitions, partition_count};
 use crate::ops::{Calc, Kinds, Record, Rows, ScanPlan};
@@ -170,14 +170,13 @@ impl Drop for Guard {
 impl SqlEngine {
     /// Deletes what a push query left in the log and on disk.
     async fn delete_application(&self, application_id: &str) -> Result<(), SqlError> {
-        let prefix = format!("{application_id}-");
         let admin = self.inner.client.admin();
         let topics: Vec<String> = admin
             .list_topics()
             .await?
             .into_iter()
             .map(|t| t.name.to_string())
-            .filter(|t| t.starts_with(&prefix))
+            .filter(|t| is_internal(t, application_id))
             .collect();
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         if !names.is_empty() {

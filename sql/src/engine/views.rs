@@ -21,6 +21,7 @@ use crate::topology::{self, Output, QueryCounters};
 
 /// A view with the application that keeps it.
 pub(super) struct RunningView {
+    sequence: u64,
     pub(super) application_id: String,
     pub(super) counters: Arc<QueryCounters>,
     inputs: Vec<String>,
@@ -71,9 +72,17 @@ pub(super) fn application_error(error: &dyn std::error::Error) -> SqlError {
 }
 
 /// The application of a view. The sequence number keeps a view apart from an earlier one of its
-/// name, whose offsets and topics must not be taken for its own.
+/// name, whose offsets and topics must not be taken for its own. It comes first: whatever the names
+/// of views, none is a prefix of another's.
 fn application_id(view: &str, sequence: u64) -> String {
-    format!("sql-{view}-{sequence}")
+    format!("sql-{sequence}-{view}")
+}
+
+/// Whether the streams runtime made this topic for the application.
+pub(super) fn is_internal(topic: &str, application_id: &str) -> bool {
+    let name = topic.strip_prefix(application_id);
+    name.and_then(|name| name.strip_prefix('-'))
+        .is_some_and(|name| name.ends_with("-changelog") || name.ends_with("-repartition"))
 }
 
 impl SqlEngine {
@@ -141,6 +150,7 @@ impl SqlEngine {
         let view = started.unwrap_or_else(|error| {
             tracing::error!(view = name, %error, "a view cannot be resumed");
             RunningView {
+                sequence: stored.sequence,
                 application_id: application_id(name, stored.sequence),
                 counters: Arc::default(),
                 inputs,
@@ -162,12 +172,7 @@ impl SqlEngine {
     ) -> Result<(), SqlError> {
         let view = self.inner.views.write().remove(name);
         let Some(view) = view else { return Ok(()) };
-        let sequence = view
-            .application_id
-            .rsplit('-')
-            .next()
-            .and_then(|s| s.parse().ok())
-            .unwrap_or_default();
+        let sequence = view.sequence;
         if let Err(error) = view.stop().await {
             // Its state is about to be deleted; a failure to save it is no reason to keep it.
             tracing::warn!(view = name, %error, "a view did not stop in order");
@@ -193,14 +198,13 @@ impl SqlEngine {
         let marked = stored.clone().being_dropped();
         definitions.log.put(&marked).await?;
         let application_id = application_id(&stored.name, stored.sequence);
-        let prefix = format!("{application_id}-");
         let admin = self.inner.client.admin();
         let topics: Vec<String> = admin
             .list_topics()
             .await?
             .into_iter()
             .map(|t| t.name.to_string())
-            .filter(|t| *t == stored.name || t.starts_with(&prefix))
+            .filter(|t| *t == stored.name || is_internal(t, &application_id))
             .collect();
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         if !names.is_empty() {
@@ -209,7 +213,7 @@ impl SqlEngine {
             }
         }
         remove_state(self.inner.config.state_dir.join(&application_id)).await?;
-        definitions.log.remove(&stored.name).await
+        definitions.remove(&stored.name).await
     }
 
     async fn plan_view(
@@ -314,6 +318,7 @@ impl SqlEngine {
         let failure = Arc::new(Mutex::new(None));
         watch(&relation.name, &application, &failure);
         Ok(RunningView {
+            sequence,
             application_id,
             counters,
             inputs: query.inputs(),
