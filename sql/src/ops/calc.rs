@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::prep_null_mask_filter;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{and, prep_null_mask_filter};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 
 use super::rows::{Kinds, Rows};
 use crate::SqlError;
@@ -27,26 +29,74 @@ impl Calc {
     /// # Errors
     /// Whatever an expression fails with, such as a division by zero.
     pub(crate) fn apply(&self, rows: Rows) -> Result<Rows, SqlError> {
-        let mut rows = match &self.predicate {
-            None => rows,
-            Some(predicate) => {
-                let mask = evaluate_mask(predicate, &rows.batch)?;
-                match &rows.kinds {
-                    Kinds::Insert if mask.true_count() == mask.len() => rows,
-                    Kinds::Insert => rows.filter(&mask)?,
-                    Kinds::Upsert(bits) => {
-                        let kinds = Kinds::Upsert(bits & mask.values());
-                        Rows { kinds, ..rows }
-                    }
-                }
-            }
+        let present = match &rows.kinds {
+            Kinds::Upsert(bits) => BooleanArray::new(bits.clone(), None),
+            Kinds::Insert => BooleanArray::new(BooleanBuffer::new_set(rows.len()), None),
         };
-        rows.batch = self.project(&rows.batch)?;
-        Ok(rows)
+        let passing = self.passing(&rows.batch, present)?;
+        match &rows.kinds {
+            Kinds::Insert => {
+                let rows = if passing.has_false() {
+                    rows.filter(&passing)?
+                } else {
+                    rows
+                };
+                let batch = self.project(&rows.batch)?;
+                Ok(Rows { batch, ..rows })
+            }
+            Kinds::Upsert(_) => {
+                let batch = self.project_passing(&rows.batch, &passing)?;
+                let kinds = Kinds::Upsert(passing.values().clone());
+                Ok(Rows {
+                    batch,
+                    kinds,
+                    ..rows
+                })
+            }
+        }
     }
 
-    /// The output columns for rows that have passed.
-    pub(crate) fn project(&self, batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
+    /// The rows among `present` for which the predicate holds. It is not asked about the others:
+    /// it may fail on what an earlier step has left out.
+    pub(crate) fn passing(
+        &self,
+        batch: &RecordBatch,
+        present: BooleanArray,
+    ) -> Result<BooleanArray, SqlError> {
+        let Some(predicate) = &self.predicate else {
+            return Ok(present);
+        };
+        let holds = predicate.evaluate_selection(batch, &present)?;
+        let mask = mask_of(predicate, &holds.into_array(batch.num_rows())?)?;
+        Ok(and(&mask, &present)?)
+    }
+
+    /// The output columns, computed for the `passing` rows alone. The others keep the columns that
+    /// are passed on as they are, among them every key.
+    pub(crate) fn project_passing(
+        &self,
+        batch: &RecordBatch,
+        passing: &BooleanArray,
+    ) -> Result<RecordBatch, SqlError> {
+        let Some(columns) = self.columns.as_ref().filter(|_| passing.has_false()) else {
+            return self.project(batch);
+        };
+        let compute = |column: &Arc<dyn PhysicalExpr>| {
+            let value = match column.downcast_ref::<Column>() {
+                Some(column) => column.evaluate(batch),
+                None => column.evaluate_selection(batch, passing),
+            };
+            value?.into_array(batch.num_rows())
+        };
+        let arrays = columns.iter().map(compute).collect::<Result<Vec<_>, _>>()?;
+        let nullable = self.schema.fields().iter();
+        let nullable = nullable.map(|field| field.as_ref().clone().with_nullable(true));
+        let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+    }
+
+    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
         let Some(columns) = &self.columns else {
             return Ok(batch.clone());
         };
@@ -69,6 +119,10 @@ pub(crate) fn evaluate_mask(
     batch: &RecordBatch,
 ) -> Result<BooleanArray, SqlError> {
     let array = predicate.evaluate(batch)?.into_array(batch.num_rows())?;
+    mask_of(predicate, &array)
+}
+
+fn mask_of(predicate: &Arc<dyn PhysicalExpr>, array: &ArrayRef) -> Result<BooleanArray, SqlError> {
     let mask = array.as_boolean_opt().ok_or_else(|| {
         SqlError::Unsupported(format!("{predicate} as a condition: it is no boolean"))
     })?;

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::{is_not_null, take};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -255,7 +256,7 @@ impl JoinPlan {
             .collect::<Result<Vec<_>, _>>()?;
         let (table, mut matches) = self.look_up(&keys, rows.len(), state)?;
         let (table, passes) = self.apply_steps(table)?;
-        if let Some(passes) = passes {
+        if passes.has_false() {
             matches = matches
                 .iter()
                 .map(|m| m.filter(|i| passes.value(*i as usize)))
@@ -325,20 +326,11 @@ impl JoinPlan {
     }
 
     /// The table's rows after its own filters and projections, and which rows pass the filters.
-    fn apply_steps(
-        &self,
-        mut table: RecordBatch,
-    ) -> Result<(RecordBatch, Option<BooleanArray>), SqlError> {
-        let mut passes: Option<BooleanArray> = None;
+    fn apply_steps(&self, mut table: RecordBatch) -> Result<(RecordBatch, BooleanArray), SqlError> {
+        let mut passes = BooleanArray::new(BooleanBuffer::new_set(table.num_rows()), None);
         for step in &self.table.steps {
-            if let Some(predicate) = &step.predicate {
-                let mask = evaluate_mask(predicate, &table)?;
-                passes = Some(match passes {
-                    None => mask,
-                    Some(before) => arrow::compute::and(&before, &mask)?,
-                });
-            }
-            table = step.project(&table)?;
+            passes = step.passing(&table, passes)?;
+            table = step.project_passing(&table, &passes)?;
         }
         Ok((table, passes))
     }

@@ -96,7 +96,7 @@ fn window_bound(time: &[Option<TimeProperty>], delay: Option<i64>) -> Option<Win
     let delay = delay?;
     time.iter().enumerate().find_map(|(group, property)| {
         let to_end = match property {
-            Some(TimeProperty::Start(size)) => *size,
+            Some(TimeProperty::Start(window)) => window.length,
             Some(TimeProperty::End) => 0,
             // Grouped by the instant itself: its window ends right behind it.
             Some(TimeProperty::Event) => 1,

@@ -204,7 +204,7 @@ fn stream(
     }
 }
 
-const QUERIES: [&str; 6] = [
+const QUERIES: [&str; 7] = [
     "SELECT a.name AS airline, window_start AS hour, count(*) AS flights, \
      avg(dep_delay) AS mean_dep_delay FROM TUMBLE(flights, _timestamp, INTERVAL '1 hour') f \
      JOIN airlines a ON f.carrier = a.carrier GROUP BY a.name, window_start",
@@ -219,6 +219,9 @@ const QUERIES: [&str; 6] = [
      HAVING count(*) > 2",
     "SELECT count(*) AS n, sum(dep_delay) AS total, bool_or(dep_delay > 100) AS any_long \
      FROM flights HAVING count(*) > 0",
+    // Where the condition does not hold, the division fails.
+    "SELECT carrier, sum(dep_delay) / count(dep_delay) AS whole FROM flights \
+     GROUP BY carrier HAVING count(dep_delay) > 0",
     "SELECT DISTINCT carrier, dep_delay / 60 AS hours FROM flights WHERE carrier <> 'XX'",
 ];
 
@@ -319,6 +322,34 @@ async fn rows_behind_the_watermark_are_counted_and_left_out() {
         );
         // A crash makes the row late once more.
         assert!((1..=2).contains(&count(&streamed.counters.late)));
+    }
+}
+
+#[tokio::test]
+async fn windows_do_not_close_before_their_last_event() {
+    let flights = FLIGHTS.replace("'400' DAY", "'0' SECOND");
+    let catalog = catalog(&[&flights]);
+    const DAY: u16 = 24 * 60;
+    for (group, days) in [
+        ("CAST(_timestamp AS TIMESTAMP(0))", [0, 0, 0]),
+        // Weeks begin on Mondays, these bins on Thursdays. The first day is a Tuesday.
+        (
+            "date_bin(INTERVAL '7 days', date_trunc('week', _timestamp))",
+            [0, 3, 4],
+        ),
+        (
+            "date_bin(INTERVAL '2 days', date_bin(INTERVAL '1 day', _timestamp))",
+            [1, 1, 2],
+        ),
+    ] {
+        let sql = format!("SELECT {group} AS at, count(*) AS n FROM flights GROUP BY {group}");
+        let plan = continuous(&Planner::new(), &sql, &catalog).await;
+        let inputs = days.map(|day| Input {
+            timestamp: START + i64::from(day) * 24 * HOUR + 900,
+            ..flight(0, 0, Some(1), day * DAY)
+        });
+        let streamed = stream(&plan, &inputs, &[Event::Nothing], [1, 1]);
+        assert_eq!(count(&streamed.counters.late), 0, "{group}");
     }
 }
 
