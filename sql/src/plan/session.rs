@@ -136,7 +136,9 @@ impl Planner {
     ) -> Result<Arc<dyn ExecutionPlan>, SqlError> {
         let state = Arc::clone(&self.base);
         on_large_stack(move || {
-            let state = with_tables(&state, tables)?;
+            let mut state = with_tables(&state, tables)?;
+            // What `now()` gives in this statement.
+            state.mark_start_execution();
             let plan = bind(&state, statement)?;
             refuse_writes(&plan)?;
             Ok(futures::executor::block_on(
