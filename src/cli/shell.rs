@@ -1,5 +1,9 @@
 //! The SQL shell: lines to statements, Ctrl-C to cancel one.
 
+use std::io::IsTerminal;
+
+use anyhow::bail;
+use headwater_sql::dialect::is_complete;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 use tokio_postgres::{Client, NoTls};
@@ -12,7 +16,11 @@ const HELP: &str =
 
 /// Reads statements until the end of the input.
 pub(super) async fn run(client: &Client, format: Format) -> anyhow::Result<()> {
-    eprintln!("{HELP}");
+    let is_interactive = std::io::stdin().is_terminal();
+    if is_interactive {
+        eprintln!("{HELP}");
+    }
+    let mut failed = 0;
     let mut editor = DefaultEditor::new()?;
     let mut pending = String::new();
     loop {
@@ -27,36 +35,46 @@ pub(super) async fn run(client: &Client, format: Format) -> anyhow::Result<()> {
                 pending.clear();
                 continue;
             }
-            Err(ReadlineError::Eof) => return Ok(()),
+            Err(ReadlineError::Eof) => break,
             Err(error) => return Err(error.into()),
         };
         let words: Vec<_> = line.split_whitespace().collect();
         match (pending.is_empty(), words.as_slice()) {
             (true, []) => {}
-            (true, ["\\q" | "exit" | "quit", ..]) => return Ok(()),
+            (true, ["\\q" | "exit" | "quit", ..]) => break,
             (true, ["\\?" | "help", ..]) => eprintln!("{HELP}"),
             (true, ["\\d" | "\\dt"]) => {
                 for list in ["SHOW STREAMS", "SHOW TABLES", "SHOW VIEWS"] {
-                    execute(client, list, format).await;
+                    failed += u32::from(!execute(client, list, format).await);
                 }
             }
-            (true, ["\\d", name]) => execute(client, &format!("DESCRIBE {name}"), format).await,
+            (true, ["\\d", name]) => {
+                let describe = format!("DESCRIBE {name}");
+                failed += u32::from(!execute(client, &describe, format).await);
+            }
             _ => {
                 pending.push_str(&line);
                 pending.push('\n');
-                if line.trim_end().ends_with(';') {
+                if is_complete(&pending) {
                     // A history that cannot grow is no reason to stop.
                     let _ = editor.add_history_entry(pending.trim());
-                    let statement = std::mem::take(&mut pending);
-                    execute(client, statement.trim_end().trim_end_matches(';'), format).await;
+                    failed += u32::from(!execute(client, &pending, format).await);
+                    pending.clear();
                 }
             }
         }
     }
+    if !pending.trim().is_empty() {
+        failed += u32::from(!execute(client, &pending, format).await);
+    }
+    if failed > 0 && !is_interactive {
+        bail!("{failed} statements failed");
+    }
+    Ok(())
 }
 
-/// Runs one statement; its failure is told and the shell goes on.
-async fn execute(client: &Client, statement: &str, format: Format) {
+/// Runs one statement; its failure is told and the shell goes on. False if it failed.
+async fn execute(client: &Client, statement: &str, format: Format) -> bool {
     let result = tokio::select! {
         result = print_result(client, statement, format) => result,
         _ = tokio::signal::ctrl_c() => {
@@ -64,7 +82,8 @@ async fn execute(client: &Client, statement: &str, format: Format) {
             cancelled.map_err(anyhow::Error::from)
         }
     };
-    if let Err(error) = result {
+    if let Err(error) = &result {
         eprintln!("{error:#}");
     }
+    result.is_ok()
 }

@@ -6,7 +6,7 @@ mod statement;
 
 pub use definition::{ColumnDefinition, RelationDefinition, WatermarkDefinition};
 pub use rewrite::{Mentions, rewrite};
-pub use statement::{DropKind, ShowKind, Statement, parse, split};
+pub use statement::{DropKind, ShowKind, Statement, is_complete, parse, split};
 
 #[cfg(test)]
 mod tests;

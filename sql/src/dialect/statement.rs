@@ -12,6 +12,10 @@ use crate::SqlError;
 /// Deepest nesting of expressions and subqueries a statement may have.
 const RECURSION_LIMIT: usize = 64;
 
+/// Most operators a statement may have. The parser makes a chain of them without recursion, but the
+/// tree that it makes is as deep as the chain is long, and is walked on the stack.
+const OPERATORS_MAX: usize = 500;
+
 /// What `SHOW` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShowKind {
@@ -135,6 +139,13 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
             Token::Whitespace(_) | Token::EOF | Token::SemiColon
         )
     });
+    let operators = tokens.iter().filter(|t| is_operator(&t.token)).count();
+    if operators > OPERATORS_MAX {
+        return Err(SqlError::Syntax(format!(
+            "the statement has {operators} operators, at most {OPERATORS_MAX} are served; split it, \
+             or write IN (…) for many comparisons"
+        )));
+    }
     let emit_changes = strip_emit_changes(&mut tokens)?;
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect)
@@ -144,6 +155,58 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
     match parser.peek_token().token {
         Token::EOF => Ok(statement),
         _ => Err(unexpected(&parser, "the end of the statement")),
+    }
+}
+
+/// Whether a token can make the tree deeper by following another of its kind.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::IS
+                | Keyword::LIKE
+                | Keyword::COLLATE
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::JOIN
+        ),
+        Token::Number(..)
+        | Token::Char(_)
+        | Token::Comma
+        | Token::Period
+        | Token::LParen
+        | Token::RParen
+        | Token::LBrace
+        | Token::RBrace
+        | Token::Placeholder(_) => false,
+        Token::SingleQuotedString(_)
+        | Token::DoubleQuotedString(_)
+        | Token::DollarQuotedString(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::UnicodeStringLiteral(_)
+        | Token::NationalStringLiteral(_)
+        | Token::HexStringLiteral(_)
+        | Token::SingleQuotedByteStringLiteral(_) => false,
+        _ => true,
+    }
+}
+
+/// Whether `text` ends with the semicolon that ends its last statement: one outside of strings and
+/// comments.
+pub fn is_complete(text: &str) -> bool {
+    match Tokenizer::new(&PostgreSqlDialect {}, text).tokenize() {
+        Ok(tokens) => {
+            let mut significant = tokens.iter().rev();
+            let last = significant.find(|t| !matches!(t, Token::Whitespace(_) | Token::EOF));
+            last == Some(&Token::SemiColon)
+        }
+        // A string that is still open goes on in the next line; other errors are the server's to
+        // tell.
+        Err(error) => !error.message.contains("Unterminated") && text.trim_end().ends_with(';'),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, TimeUnit};
 
-use super::{DropKind, ShowKind, Statement, parse, split};
+use super::{DropKind, ShowKind, Statement, is_complete, parse, split};
 
 #[test]
 fn statements_are_split_at_semicolons_outside_quotes() {
@@ -153,4 +153,36 @@ fn mistakes_are_named() {
     }
     let deep = format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500));
     assert_eq!(parse(&deep).unwrap_err().sqlstate(), "42601");
+}
+
+#[test]
+fn chains_of_operators_are_bounded_and_lists_are_not() {
+    for operator in ["||", "+", "AND", "OR", "UNION ALL SELECT"] {
+        let chain = |n: usize| format!("SELECT {}'b'", format!("'a' {operator} ").repeat(n));
+        parse(&chain(400)).unwrap();
+        let error = parse(&chain(501)).unwrap_err();
+        assert_eq!(error.sqlstate(), "42601", "{operator}: {error}");
+    }
+    let list = vec!["1"; 5_000].join(", ");
+    parse(&format!("SELECT 1 WHERE 1 IN ({list})")).unwrap();
+}
+
+#[test]
+fn a_statement_is_complete_with_a_semicolon_outside_of_strings_and_comments() {
+    for complete in [
+        "SELECT 1;",
+        "SELECT ';' ; -- and that is all\n",
+        "SELECT $$;$$;",
+    ] {
+        assert!(is_complete(complete), "{complete}");
+    }
+    for open in [
+        "SELECT 1",
+        "SELECT 'a;",
+        "SELECT 1 -- ;",
+        "SELECT /* ; */ 1",
+        "SELECT \"a;",
+    ] {
+        assert!(!is_complete(open), "{open}");
+    }
 }
