@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use headwater_client::{
-    AutoOffsetReset, Consumer, ConsumerConfig, ConsumerRecord, IsolationLevel, TopicPartition,
+    AutoOffsetReset, Consumer, ConsumerConfig, ConsumerRecord, IsolationLevel, OffsetAndMetadata,
+    TopicPartition,
 };
 
 use super::bootstrap::Bootstrap;
@@ -100,15 +101,20 @@ impl Consume {
         let wanted = self.count.unwrap_or(u64::MAX);
         let mut out = std::io::BufWriter::new(Stdout::lock());
         while printed < wanted && !(self.until_end && self.is_done(&consumer, &mut left)) {
+            let mut seen = HashMap::new();
             for record in consumer.poll(POLL).await?.records()? {
-                if printed < wanted {
-                    print(&mut out, self.format, &record)?;
-                    printed += 1;
+                if printed == wanted {
+                    break;
                 }
+                print(&mut out, self.format, &record)?;
+                printed += 1;
+                let partition = TopicPartition::new(record.topic.clone(), record.partition);
+                seen.insert(partition, OffsetAndMetadata::new(record.offset + 1));
             }
             out.flush()?;
-            if self.group.is_some() {
-                consumer.commit().await?;
+            // Not the position, which may be beyond what was printed.
+            if self.group.is_some() && !seen.is_empty() {
+                consumer.commit_offsets(&seen).await?;
             }
         }
         consumer.close().await;

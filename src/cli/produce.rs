@@ -38,27 +38,40 @@ impl Produce {
         let producer = client.producer(ProducerConfig::default())?;
         let mut input = std::io::stdin().lock();
         let mut line = Vec::new();
-        let mut number = 0_u64;
-        loop {
+        let mut sent = 0_u64;
+        let ended = loop {
             line.clear();
-            // The producer's own tasks go on meanwhile.
-            let read = tokio::task::block_in_place(|| read_line(&mut input, &mut line));
-            if !read.with_context(|| format!("cannot read line {}", number + 1))? {
-                break;
+            match self.next(&mut input, &mut line, sent + 1) {
+                Ok(None) => break Ok(()),
+                Ok(Some(record)) => match producer.send(record).await {
+                    // How it ends shows in `flush`; awaiting each would send one at a time.
+                    Ok(_sending) => sent += 1,
+                    Err(error) => {
+                        break Err(anyhow::Error::from(error).context(format!("line {}", sent + 1)));
+                    }
+                },
+                Err(error) => break Err(error),
             }
-            number += 1;
-            let record = self.record(&line, number)?;
-            // The failure of a record shows in `flush`; awaiting each would send one at a time.
-            drop(
-                producer
-                    .send(record)
-                    .await
-                    .with_context(|| format!("line {number}"))?,
-            );
-        }
+        };
+        // Also what came before a bad line.
         producer.flush().await?;
         producer.close().await?;
-        Ok(())
+        ended.with_context(|| format!("stopped after {sent} records, which are acknowledged"))
+    }
+
+    /// The record of the next line; none at the end of the input.
+    fn next(
+        &self,
+        input: &mut impl BufRead,
+        line: &mut Vec<u8>,
+        number: u64,
+    ) -> anyhow::Result<Option<ProducerRecord>> {
+        // The producer's own tasks go on meanwhile.
+        let read = tokio::task::block_in_place(|| read_line(input, line));
+        if !read.with_context(|| format!("cannot read line {number}"))? {
+            return Ok(None);
+        }
+        self.record(line, number).map(Some)
     }
 
     fn record(&self, line: &[u8], number: u64) -> anyhow::Result<ProducerRecord> {

@@ -12,6 +12,9 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use super::output::Format;
 use super::{shell, table::Table};
 
+/// Longest wait for the server's greeting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Rows that wait for more to line up with are shown after this.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -50,9 +53,10 @@ async fn connect(server: &str) -> anyhow::Result<Client> {
         .user("headwater")
         .dbname("headwater");
     config.application_name("headwater sql");
-    let (client, connection) = config
-        .connect(NoTls)
+    let (client, connection) = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(NoTls))
         .await
+        .map_err(anyhow::Error::from)
+        .and_then(|connected| Ok(connected?))
         .with_context(|| format!("no SQL server answers at {server}; see --server"))?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
