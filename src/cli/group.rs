@@ -9,7 +9,7 @@ use headwater_client::admin::{GroupDescription, GroupMember, OffsetSpec};
 use headwater_client::{IsolationLevel, TopicPartition};
 
 use super::bootstrap::Bootstrap;
-use super::output::{Format, print_rows};
+use super::output::{Format, print_heading, print_rows};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Group {
@@ -75,12 +75,11 @@ impl Describe {
         if group.state == "Dead" && offsets.is_empty() {
             bail!("there is no group {}", self.name);
         }
-        eprintln!(
-            "{}: {}, {} members",
-            self.name,
-            group.state,
-            group.members.len()
-        );
+        let (name, members) = (&self.name, group.members.len());
+        print_heading(
+            self.format,
+            &format!("{name}: {}, {members} members", group.state),
+        )?;
         let ends: HashMap<_, _> = offsets
             .keys()
             .map(|partition| (partition.clone(), OffsetSpec::Latest))

@@ -18,6 +18,16 @@ pub(super) enum Format {
     Csv,
 }
 
+/// Prints a line about the rows that follow: on stdout for people, where it would spoil what a
+/// program reads on stderr.
+pub(super) fn print_heading(format: Format, line: &str) -> anyhow::Result<()> {
+    match format {
+        Format::Table => writeln!(Stdout::lock(), "{line}")?,
+        Format::Json | Format::Csv => eprintln!("{line}"),
+    }
+    Ok(())
+}
+
 /// Prints `rows` under `header`; a JSON row is an object of strings.
 pub(super) fn print_rows(
     format: Format,

@@ -11,7 +11,7 @@ use headwater_client::consumer::OffsetAndTimestamp;
 use headwater_client::{IsolationLevel, TopicPartition};
 
 use super::bootstrap::{Bootstrap, name_and_value};
-use super::output::{Format, print_rows};
+use super::output::{Format, print_heading, print_rows};
 use crate::stdout::Stdout;
 
 #[derive(Debug, Subcommand)]
@@ -125,14 +125,11 @@ impl Named {
                 .filter(|config| config.source == ConfigSource::Topic)
                 .map(|config| format!("{}={}", config.name, config.value.as_deref().unwrap_or("")))
                 .collect();
-            eprintln!(
-                "{name}: id {}, {}",
-                topic.id,
-                match set.is_empty() {
-                    true => "default configuration".to_owned(),
-                    false => set.join(" "),
-                }
-            );
+            let set = match set.is_empty() {
+                true => "default configuration".to_owned(),
+                false => set.join(" "),
+            };
+            print_heading(self.format, &format!("{name}: id {}, {set}", topic.id))?;
             let partitions: Vec<_> = topic
                 .partitions
                 .iter()
