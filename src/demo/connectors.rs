@@ -87,8 +87,7 @@ pub(super) fn flights(input: &Input) -> Connector {
 }
 
 /// The result as lines of a file.
-pub(super) fn sink(out: &Path) -> Connector {
-    let file = out.join("delays_by_origin_hour.jsonl");
+pub(super) fn sink(file: &Path) -> Connector {
     let config = [
         ("connector.class", "FileStreamSink".to_owned()),
         ("tasks.max", "1".to_owned()),

@@ -24,6 +24,18 @@ impl Input {
         let folder = folder
             .canonicalize()
             .with_context(|| format!("cannot open the input directory {}", folder.display()))?;
+        // The connectors take lists of files and patterns.
+        let is_plain = |c: char| !matches!(c, ',' | '*' | '?' | '[' | ']' | '{' | '}');
+        if !folder
+            .to_str()
+            .is_some_and(|path| path.chars().all(is_plain))
+        {
+            bail!(
+                "the path {} has a comma, a bracket, a wildcard or what is no UTF-8; give the input \
+                 directory a plainer name",
+                folder.display()
+            );
+        }
         let table = |name: &str| {
             let plain = folder.join(name);
             let zipped = folder.join(format!("{name}.gz"));

@@ -1,7 +1,7 @@
 //! The parts of the job, started in their order, and how far each is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use arrow::array::RecordBatch;
@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use super::connectors::{self, Connector};
 use super::delays;
 use super::input::Input;
-use super::position::{Ends, ends, has_reached};
-use super::{LOOK, views};
+use super::position::{Ends, ends};
+use super::{LOOK, RESULT_FILE, result_file, views};
 use crate::node::Node;
 
 const APPLICATION: &str = "demo-delays";
@@ -54,6 +54,8 @@ pub(super) struct Job {
     streams: RunningStreams,
     sources: Vec<&'static str>,
     sink: &'static str,
+    /// What the sink writes.
+    file: PathBuf,
     reached: Mutex<Reached>,
 }
 
@@ -92,7 +94,8 @@ impl Job {
         for statement in views::STATEMENTS {
             node.sql().execute(statement).await?.collect().await?;
         }
-        let sink = connectors::sink(out);
+        let file = out.join(RESULT_FILE);
+        let sink = connectors::sink(&file);
         let sink_name = sink.name;
         put(node.connect(), sink).await?;
         let flights = connectors::flights(input);
@@ -102,6 +105,7 @@ impl Job {
             streams,
             sources,
             sink: sink_name,
+            file,
             reached: Mutex::default(),
         })
     }
@@ -193,7 +197,8 @@ impl Job {
             self.reached.lock().stages = true;
         }
         let results = ends(&admin, &[RESULT], IsolationLevel::ReadUncommitted).await?;
-        if !has_reached(&admin, &format!("connect-{}", self.sink), &results).await? {
+        let group = format!("connect-{}", self.sink);
+        if !result_file::is_committed(&admin, &group, &results, &self.file).await? {
             return Ok(false);
         }
         for view in views::VIEWS {

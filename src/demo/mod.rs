@@ -6,6 +6,7 @@ mod delays;
 mod input;
 mod job;
 mod position;
+mod result_file;
 mod screen;
 mod views;
 
@@ -13,12 +14,15 @@ use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::node::{Node, NodeConfig};
 use input::Input;
 use job::Job;
 use screen::Screen;
+
+/// The result, one update a line.
+const RESULT_FILE: &str = "delays_by_origin_hour.jsonl";
 
 /// How often the job is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -53,8 +57,12 @@ pub(crate) async fn run(
         job.stop().await?;
     }
     let ended = node.shutdown().await;
-    ran?;
-    ended
+    let finished = ran?.is_some();
+    ended?;
+    if exit && !finished {
+        bail!("stopped before everything was committed; start it again, it goes on where it was");
+    }
+    Ok(())
 }
 
 /// Starts the job and shows it until all is committed.

@@ -1,4 +1,4 @@
-//! How far a consumer group has come against the ends of what it reads.
+//! The ends of what is read.
 
 use std::collections::HashMap;
 
@@ -27,19 +27,4 @@ pub(super) async fn ends(
         ends.insert(partition, end?.map_or(0, |end| end.offset));
     }
     Ok(ends)
-}
-
-/// Whether `group` has committed positions at or beyond all of `ends`.
-pub(super) async fn has_reached(
-    admin: &Admin,
-    group: &str,
-    ends: &Ends,
-) -> Result<bool, ClientError> {
-    let partitions: Vec<_> = ends.keys().cloned().collect();
-    let committed = admin
-        .list_group_offsets(group, Some(&partitions), true)
-        .await?;
-    Ok(ends.iter().all(|(partition, end)| {
-        *end <= 0 || committed.get(partition).is_some_and(|at| at.offset >= *end)
-    }))
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
+use super::RESULT_FILE;
 use super::job::Progress;
 use crate::node::Node;
 use crate::stdout::tell;
@@ -87,6 +88,9 @@ impl Screen {
             .map(|stage| format!("{} {}/s", stage.name, HumanCount(stage.rate())))
             .collect();
         let rates = rates.join("  ");
+        if progress.bytes_total == 0 {
+            return;
+        }
         if let Some(live) = &mut self.live {
             live.bar.set_length(progress.bytes_total);
             live.bar.set_position(progress.bytes);
@@ -144,7 +148,7 @@ impl Screen {
         tell("");
         tell(format_args!(
             "Delays by airport and hour: {}",
-            out.join("delays_by_origin_hour.jsonl").display()
+            out.join(RESULT_FILE).display()
         ));
         tell(
             "The same as a topic, delays_by_origin_hour; two views: worst_airline_hours, delays_by_visibility.",
@@ -264,7 +268,7 @@ fn offers(node: &Node) {
         sql.port()
     ));
     tell(format_args!(
-        "               headwater sql --server {sql} -c 'SELECT * FROM worst_airline_hours ORDER BY mean_dep_delay DESC NULLS LAST LIMIT 10'"
+        "               headwater sql --server {sql} -c 'SELECT * FROM worst_airline_hours WHERE flights >= 5 ORDER BY mean_dep_delay DESC NULLS LAST LIMIT 10'"
     ));
     tell(format_args!(
         "  kill it      kill -9 {} and start the demo again: it goes on where it was",
