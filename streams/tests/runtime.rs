@@ -6,9 +6,9 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use headwater_client::Client;
+use headwater_client::{Client, IsolationLevel};
 use headwater_streams::codec::{I64, Utf8};
 use headwater_streams::dsl::StreamsBuilder;
 use headwater_streams::engine::Topology;
@@ -232,4 +232,46 @@ async fn what_cannot_run_is_refused_at_the_start() {
     let error = start(&name).await.err().unwrap().to_string();
     assert!(error.contains("locking failed"), "{error}");
     running.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_held_back_are_committed_when_the_cache_is_full() {
+    let log = support::log(Reach::InProcess).await;
+    let client = log.client();
+    let prefix = log.prefix("full");
+    let (input, out) = (format!("{prefix}-in"), format!("{prefix}-out"));
+    create(&client, &input, 1).await;
+    create(&client, &out, 1).await;
+    // Each takes more than a hundred bytes of the cache, its key and its slot.
+    let keys: Vec<String> = (0..60_000).map(|n| format!("{n:064}")).collect();
+    let records: Vec<_> = keys.iter().map(|key| (Some(&**key), "v", 0)).collect();
+    write(&client, &input, &records).await;
+    let b = StreamsBuilder::new();
+    b.stream::<String, String>(input)
+        .group_by_key()
+        .count("counts")
+        .to_stream()
+        .to(&*out);
+    let dir = tempfile::tempdir().unwrap();
+    let config = StreamsConfig {
+        processing_guarantee: ProcessingGuarantee::AtLeastOnce,
+        cache_max_bytes: 4 << 20,
+        ..config(&prefix, dir.path()).commit_every(Duration::from_secs(3_600))
+    };
+    let topology = b.build().unwrap();
+    let streams = RunningStreams::start(&topology, config, client.clone())
+        .await
+        .unwrap();
+    let until = Instant::now() + support::PATIENCE;
+    let isolation = IsolationLevel::ReadUncommitted;
+    while support::ends(&client, &out, isolation)
+        .await
+        .values()
+        .sum::<i64>()
+        == 0
+    {
+        assert!(Instant::now() < until, "nothing was committed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    streams.close().await.unwrap();
 }

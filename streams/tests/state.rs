@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use headwater_streams::codec::I64;
 use headwater_streams::state::{
-    ByteStore, ChangelogRecord, MemoryBackend, SledBackend, StateBackend, Store, StoreId, StoreSpec,
+    ByteStore, ChangelogRecord, MemoryBackend, SledBackend, StateBackend, Store, StoreId,
+    StoreSpec, WindowCache,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -240,4 +243,92 @@ fn window_keys_lie_in_the_order_of_time_and_travel_in_kafkas_format() {
         other.bytes_ref().get(&key).unwrap(),
         Some((Bytes::from_static(b"v"), 300))
     );
+}
+
+const CACHE_BYTES: usize = 32 << 10;
+
+fn number(bytes: &[u8]) -> i64 {
+    i64::from_be_bytes(bytes.try_into().unwrap())
+}
+
+/// Adds one to `key` in the window at `start`; returns its count.
+fn count(store: &mut Store, start: i64, key: &str) -> i64 {
+    let make = || WindowCache::<i64>::new(Arc::new(I64), CACHE_BYTES);
+    let (cache, bytes) = store.cached(make).unwrap();
+    let mut window = cache.window(start);
+    let at = window.lookup(bytes, key.as_bytes()).unwrap();
+    window.mark_dirty(at);
+    let value = &mut window.table.slot_mut(at).value;
+    let count = value.unwrap_or(0) + 1;
+    *value = Some(count);
+    count
+}
+
+fn flush(store: &mut Store) {
+    let make = || WindowCache::<i64>::new(Arc::new(I64), CACHE_BYTES);
+    let (cache, bytes) = store.cached(make).unwrap();
+    cache.flush(bytes, |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_single_window_does_not_outgrow_its_cache() {
+    let backend = MemoryBackend::new();
+    let mut store = open(&backend, &StoreSpec::window("store"), TOPIC);
+    for n in 0..5_000 {
+        count(&mut store, 0, &format!("k{n}"));
+    }
+    assert!(
+        store.dirty_bytes() > CACHE_BYTES,
+        "nothing dirty is forgotten"
+    );
+    flush(&mut store);
+    assert_eq!(store.dirty_bytes(), 0);
+    store.commit(Some(5_000));
+    let cached = store.size_bytes() - store.bytes_ref().pending_bytes();
+    assert!(cached <= CACHE_BYTES, "{cached} bytes are cached");
+    for n in 0..5_000 {
+        assert_eq!(count(&mut store, 0, &format!("k{n}")), 2);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever is forgotten between commits, and whenever: counts are those of a map, and what can
+    /// be forgotten does not outgrow the cache.
+    #[test]
+    fn forgetting_between_commits_loses_nothing(
+        steps in proptest::collection::vec((0..3_i64, 0..900_u32, 0..100_u8), 1..3_000),
+    ) {
+        let backend = MemoryBackend::new();
+        let mut store = open(&backend, &StoreSpec::window("store"), TOPIC);
+        let mut expected: BTreeMap<(i64, String), i64> = BTreeMap::new();
+        for (start, key, then) in steps {
+            let key = format!("k{key}");
+            let count = count(&mut store, start, &key);
+            let known = expected.entry((start, key)).or_default();
+            *known += 1;
+            prop_assert_eq!(count, *known);
+            if then == 0 {
+                flush(&mut store);
+                store.commit(Some(1));
+            } else if then < 10 {
+                store.trim();
+                let rest = store.bytes_ref().uncommitted_bytes() + store.bytes_ref().pending_bytes();
+                let clean = store.size_bytes() - rest - store.dirty_bytes();
+                prop_assert!(clean <= CACHE_BYTES);
+            }
+        }
+        flush(&mut store);
+        let mut found = BTreeMap::new();
+        let bytes = store.bytes_ref();
+        let visited = bytes.scan(Bound::Unbounded, Bound::Unbounded, &mut |key, value, _| {
+            let (start, key) = key.split_first_chunk::<8>().unwrap();
+            let key = String::from_utf8(key.to_vec()).unwrap();
+            found.insert((i64::from_be_bytes(*start), key), number(value));
+            ControlFlow::Continue(())
+        });
+        visited.unwrap();
+        prop_assert_eq!(found, expected);
+    }
 }

@@ -297,6 +297,9 @@ impl Task {
             processed += chunk.1.len();
             self.process_chunk(chunk.0, chunk.1)?;
         }
+        if processed > 0 {
+            self.stores.iter_mut().for_each(Store::trim);
+        }
         self.worked |= processed > 0;
         Ok(processed)
     }
@@ -536,6 +539,12 @@ impl Task {
             .iter()
             .map(|store| store.bytes_ref().uncommitted_bytes())
             .sum()
+    }
+
+    /// Bytes of cached values that the next commit writes to stores, without what they point to.
+    /// They cannot be evicted before.
+    pub fn dirty_bytes(&self) -> usize {
+        self.stores.iter().map(Store::dirty_bytes).sum()
     }
 
     /// Bytes that wait to be written to the backends, roughly.

@@ -40,8 +40,9 @@ pub struct StreamsConfig {
     /// `commit.interval.ms`; `None` is 100 ms under exactly-once, else 30 s. Results that caches
     /// hold back are seen at commits.
     pub commit_interval: Option<Duration>,
-    /// `statestore.cache.max.bytes`, for all stores of the process. 0 gives every result at once.
-    /// 32 MiB.
+    /// `statestore.cache.max.bytes`, for all stores of the process, counted without what values
+    /// point to. A thread whose share is full of results held back commits early. 0 gives every
+    /// result at once. 32 MiB.
     pub cache_max_bytes: usize,
     /// `statestore.uncommitted.max.bytes` (KIP-892): beyond this a thread commits early. 64 MiB.
     pub uncommitted_max_bytes: usize,
@@ -71,6 +72,9 @@ pub struct StreamsConfig {
     /// `max.poll.records`: about how many records a thread takes from its consumer at once. 50,000.
     pub max_poll_records: usize,
 }
+
+/// Typed values that are kept even if results are not held back.
+const MIN_CACHE_BYTES: usize = 4 << 20;
 
 impl StreamsConfig {
     /// The defaults for an application with a state directory.
@@ -140,6 +144,16 @@ impl StreamsConfig {
                 ProcessingGuarantee::ExactlyOnceV2 => Duration::from_millis(100),
                 ProcessingGuarantee::AtLeastOnce => Duration::from_secs(30),
             })
+    }
+
+    /// Bytes for the caches of all stores of the process.
+    pub(super) fn cache_bytes(&self) -> usize {
+        self.cache_max_bytes.max(MIN_CACHE_BYTES)
+    }
+
+    /// What a thread may hold back in its caches before it commits early.
+    pub(super) fn cache_bytes_of_thread(&self) -> usize {
+        self.cache_bytes() / self.num_stream_threads.max(1)
     }
 
     pub(super) fn validate(&self) -> Result<(), StreamsError> {

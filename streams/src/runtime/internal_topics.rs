@@ -68,7 +68,7 @@ impl Changelog {
 }
 
 /// `delete.retention.ms` of a topic.
-async fn delete_retention_ms(admin: &Admin, topic: &str) -> i64 {
+pub(super) async fn delete_retention_ms(admin: &Admin, topic: &str) -> i64 {
     let resource = ConfigResource::Topic(topic.to_owned());
     let entries = match admin.describe_configs(&resource).await {
         Ok(entries) => entries,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
+use headwater_client::admin::NewTopic;
 use uuid::Uuid;
 
+use super::super::internal_topics::delete_retention_ms;
 use super::*;
 use crate::state::{MemoryBackend, SledBackend, StateBackend, StoreSpec};
 
@@ -236,4 +238,14 @@ fn a_store_that_does_not_change_is_confirmed_all_the_same() {
             (Some(10), 2_000)
         );
     }
+}
+
+#[tokio::test]
+async fn how_long_deletions_are_kept_is_asked_of_the_topic() {
+    let log = support::log(support::Reach::InProcess).await;
+    let (admin, topic) = (log.client().admin(), log.prefix("retention"));
+    let new = NewTopic::new(&topic, 1).config("delete.retention.ms", "7200000");
+    admin.create_topic(new).await.unwrap();
+    assert_eq!(delete_retention_ms(&admin, &topic).await, 7_200_000);
+    log.shutdown().await;
 }

@@ -326,16 +326,13 @@ fn task_config(config: &StreamsConfig, topology: &Topology, tasks: usize) -> Tas
     TaskConfig {
         skip_undecodable: config.skip_undecodable,
         caching: config.cache_max_bytes > 0,
-        cache_bytes: config.cache_max_bytes.max(MIN_CACHE_BYTES) / stores.max(1),
+        cache_bytes: config.cache_bytes() / stores.max(1),
         max_task_idle_ms: config.max_task_idle.map_or(-1, |idle| {
             i64::try_from(idle.as_millis()).unwrap_or(i64::MAX)
         }),
         ..TaskConfig::new(&config.application_id)
     }
 }
-
-/// Typed values that are kept even if results are not held back.
-const MIN_CACHE_BYTES: usize = 4 << 20;
 
 async fn flush(backend: Arc<dyn StateBackend>) {
     let flushed = tokio::task::spawn_blocking(move || backend.flush()).await;

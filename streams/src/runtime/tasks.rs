@@ -404,8 +404,13 @@ impl Tasks {
     }
 
     pub(super) fn is_commit_due(&self) -> bool {
+        if self.until_commit().is_zero() {
+            return true;
+        }
         let uncommitted: usize = self.running.values().map(Task::uncommitted_bytes).sum();
-        self.until_commit().is_zero() || uncommitted > self.shared.config.uncommitted_max_bytes
+        let dirty: usize = self.running.values().map(Task::dirty_bytes).sum();
+        uncommitted > self.shared.config.uncommitted_max_bytes
+            || dirty > self.shared.config.cache_bytes_of_thread()
     }
 
     /// Commits all tasks that moved, together.

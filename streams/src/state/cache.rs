@@ -57,6 +57,8 @@ pub struct KeyTable<V> {
     slots: Vec<Slot<V>>,
     free: Vec<u32>,
     dirty: Vec<u32>,
+    /// Bytes of the keys of dirty slots.
+    dirty_key_bytes: usize,
     key_bytes: usize,
     hand: usize,
 }
@@ -68,6 +70,7 @@ impl<V> Default for KeyTable<V> {
             slots: Vec::new(),
             free: Vec::new(),
             dirty: Vec::new(),
+            dirty_key_bytes: 0,
             key_bytes: 0,
             hand: 0,
         }
@@ -88,9 +91,17 @@ impl<V> KeyTable<V> {
         self.index.is_empty()
     }
 
-    /// Bytes held, without what values point to.
+    /// Bytes that a key takes besides those of the key itself.
+    const ENTRY: usize = size_of::<Slot<V>>() + INDEX_ENTRY;
+
+    /// Bytes of the keys held and of their slots, without what values point to.
     pub fn size_bytes(&self) -> usize {
-        self.slots.len() * (size_of::<Slot<V>>() + INDEX_ENTRY) + self.key_bytes
+        self.len() * Self::ENTRY + self.key_bytes
+    }
+
+    /// The part of [`size_bytes`](Self::size_bytes) that cannot be evicted before a commit.
+    pub fn dirty_bytes(&self) -> usize {
+        self.dirty.len() * Self::ENTRY + self.dirty_key_bytes
     }
 
     /// The slot of `key`, whose hash is `hash`.
@@ -159,6 +170,7 @@ impl<V> KeyTable<V> {
             return false;
         }
         slot.dirty = true;
+        self.dirty_key_bytes += slot.key.len();
         self.dirty.push(at as u32);
         true
     }
@@ -166,6 +178,7 @@ impl<V> KeyTable<V> {
     /// Takes the dirty slots, in the order in which they became so. They are clean after this.
     pub fn take_dirty(&mut self) -> Vec<usize> {
         let dirty = std::mem::take(&mut self.dirty);
+        self.dirty_key_bytes = 0;
         for at in &dirty {
             self.slots[*at as usize].dirty = false;
         }
@@ -181,8 +194,7 @@ impl<V> KeyTable<V> {
     /// held or all are in use or dirty.
     pub fn trim(&mut self, bytes: usize) {
         let mut steps = self.slots.len() * 2;
-        let entry = size_of::<Slot<V>>() + INDEX_ENTRY;
-        let mut held = self.len() * entry + self.key_bytes;
+        let mut held = self.size_bytes();
         while held > bytes && steps > 0 {
             steps -= 1;
             self.hand = (self.hand + 1) % self.slots.len().max(1);
@@ -203,7 +215,7 @@ impl<V> KeyTable<V> {
                 continue;
             };
             found.remove();
-            held -= entry + slot.key.len();
+            held -= Self::ENTRY + slot.key.len();
             self.key_bytes -= slot.key.len();
             slot.key = Bytes::new();
             slot.value = None;
@@ -311,6 +323,14 @@ impl<V: Send + 'static> TypedCache for TableCache<V> {
 
     fn size_bytes(&self) -> usize {
         self.table.size_bytes()
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        self.table.dirty_bytes()
+    }
+
+    fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 }
 
@@ -449,21 +469,43 @@ impl<V: Send + 'static> TypedCache for WindowCache<V> {
     }
 
     fn trim(&mut self) {
-        let mut held = self.size_bytes();
-        while held > self.max_bytes && self.windows.len() > 1 {
-            let clean = self
-                .windows
-                .keys()
-                .find(|start| !self.dirty.contains(start))
-                .copied();
-            let Some(table) = clean.and_then(|start| self.windows.remove(&start)) else {
+        let mut excess = self.size_bytes().saturating_sub(self.max_bytes);
+        if excess == 0 {
+            return;
+        }
+        // Oldest first: whole windows, but for the newest, then keys of those that are left.
+        let newest = self.windows.last_key_value().map(|(start, _)| *start);
+        let dirty = &self.dirty;
+        self.windows.retain(|start, table| {
+            if excess == 0 || Some(*start) == newest || dirty.contains(start) {
+                return true;
+            }
+            excess = excess.saturating_sub(table.size_bytes());
+            false
+        });
+        for table in self.windows.values_mut() {
+            if excess == 0 {
                 break;
-            };
-            held = held.saturating_sub(table.size_bytes());
+            }
+            let held = table.size_bytes();
+            table.trim(held.saturating_sub(excess));
+            excess = excess.saturating_sub(held - table.size_bytes());
         }
     }
 
     fn size_bytes(&self) -> usize {
         self.windows.values().map(KeyTable::size_bytes).sum()
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        let dirty = self
+            .dirty
+            .iter()
+            .filter_map(|start| self.windows.get(start));
+        dirty.map(KeyTable::dirty_bytes).sum()
+    }
+
+    fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 }

@@ -17,11 +17,18 @@ pub trait TypedCache: Any + Send {
     /// For downcasting.
     fn as_any_mut(&mut self) -> &mut dyn Any;
 
-    /// Called after each commit, when no value is dirty: forget what is too much.
+    /// Called after each commit, and between commits when much can be forgotten: forget what is too
+    /// much and not dirty.
     fn trim(&mut self);
 
     /// Bytes of the values held, roughly.
     fn size_bytes(&self) -> usize;
+
+    /// Bytes of the dirty values among them.
+    fn dirty_bytes(&self) -> usize;
+
+    /// Bytes that it is to hold at most.
+    fn max_bytes(&self) -> usize;
 
     /// Name of the type, for errors.
     fn type_name(&self) -> &'static str {
@@ -76,6 +83,23 @@ impl Store {
         self.cache.as_ref().map_or(0, |cache| cache.size_bytes())
             + self.bytes.uncommitted_bytes
             + self.bytes.pending_bytes()
+    }
+
+    /// Bytes of cached values that are newer than the store.
+    pub fn dirty_bytes(&self) -> usize {
+        self.cache.as_ref().map_or(0, |cache| cache.dirty_bytes())
+    }
+
+    /// Forgets cached values if there are too many, and enough that can be forgotten: looking for
+    /// them costs.
+    pub fn trim(&mut self) {
+        let Some(cache) = &mut self.cache else {
+            return;
+        };
+        let (held, most) = (cache.size_bytes(), cache.max_bytes());
+        if held > most && held - cache.dirty_bytes().min(held) > most / 4 {
+            cache.trim();
+        }
     }
 
     /// Makes what was written true, after the changelog has it; `offset` is the first changelog
