@@ -107,6 +107,9 @@ pub struct Task {
     idle_since: Option<i64>,
     /// Calls to `process` moved something since the last commit.
     worked: bool,
+    /// Records processed since caches were last trimmed: with many windows, even to see whether they
+    /// need it takes longer than a record.
+    untrimmed: usize,
 }
 
 /// Most records handed to a source at once. Larger batches of the log are taken in parts, so that a
@@ -171,6 +174,7 @@ impl Task {
             max_task_idle_ms: config.max_task_idle_ms,
             idle_since: None,
             worked: false,
+            untrimmed: 0,
         };
         for position in 0..task.nodes.len() {
             task.call(position, |operator, cx| operator.init(cx))?;
@@ -297,7 +301,9 @@ impl Task {
             processed += chunk.1.len();
             self.process_chunk(chunk.0, chunk.1)?;
         }
-        if processed > 0 {
+        self.untrimmed += processed;
+        if self.untrimmed >= CHUNK_RECORDS {
+            self.untrimmed = 0;
             self.stores.iter_mut().for_each(Store::trim);
         }
         self.worked |= processed > 0;
