@@ -150,6 +150,11 @@ impl Topics {
         std::mem::take(&mut *self.doomed.lock())
     }
 
+    /// Has a partition that could not be deleted from disk tried again.
+    pub(crate) fn doom(&self, id: TopicPartitionId) {
+        self.doomed.lock().push(id);
+    }
+
     fn build(
         &self,
         image: &Arc<TopicImage>,

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use harness::*;
 use headwater_env::sim::{Fault, SimDisk, Survival};
-use headwater_env::{Clock, Timestamp};
+use headwater_env::{Clock, Disk, Timestamp};
 use headwater_storage::{
-    AppendError, AppendOrigin, Durability, LogConfig, OpenError, ProducerError, ReadError, Unusable,
+    AppendError, AppendOrigin, ChangeError, Durability, LogConfig, OpenError, ProducerError,
+    ReadError, Unusable,
 };
 use headwater_wire::records::{TimestampType, TransactionResult};
 
@@ -620,4 +621,37 @@ fn relaxed_topics_are_acknowledged_at_once_survive_kill_9_and_lose_to_a_power_cu
     let node = Node::start(&disk, &[known(id(1, 0), &small_config())]);
     assert_eq!(node.partition(id(1, 0)).log_end_offset(), 31);
     assert_eq!(node.stops.0.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn files_that_cannot_be_removed_hold_up_no_journal_and_go_when_they_can() {
+    let disk = SimDisk::new();
+    let node = Node::start(&disk, &[]);
+    let (gone, log) = (
+        node.create(id(1, 0), &small_config()),
+        node.create(id(2, 0), &small_config()),
+    );
+    gone.append(&[batch(&[b"a"])], CLIENT).unwrap();
+    node.commit();
+    disk.inject(Fault::Remove, &id(1, 0).to_string(), 1);
+    assert!(matches!(
+        node.storage.delete_partition(&id(1, 0)),
+        Err(ChangeError::File(_))
+    ));
+    assert_eq!(gone.unusable(), Some(Unusable::Deleted(id(1, 0))));
+    let value = vec![b'v'; 1000];
+    // Three times what the journal holds.
+    for _ in 0..600 {
+        log.append(&[batch(&[&value])], CLIENT).unwrap();
+    }
+    let dir = format!("/data/partitions/{}", id(1, 0));
+    assert!(disk.exists(dir.as_ref()).unwrap());
+    node.storage.delete_partition(&id(1, 0)).unwrap();
+    assert!(!disk.exists(dir.as_ref()).unwrap());
+    assert!(node.storage.partition(&id(1, 0)).is_none());
+    node.commit();
+    disk.crash(Survival::Nothing);
+    let node = Node::start(&disk, &[known(id(2, 0), &small_config())]);
+    assert_eq!(node.recovery.strays, []);
+    assert_eq!(contents(&node.partition(id(2, 0))).len(), 600);
 }

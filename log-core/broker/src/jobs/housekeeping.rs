@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+use headwater_storage::ChangeError;
+
 use crate::node::Node;
 
 /// Calls for a pass before the next one is due.
@@ -74,8 +76,12 @@ fn run(node: &Node, calls: &Receiver<Call>) {
 
 fn remove_deleted(node: &Node) {
     for id in node.topics.take_doomed() {
-        if let Err(error) = node.storage.delete_partition(&id) {
-            tracing::error!(partition = %id, %error, "files of a deleted partition stay until the next start");
+        match node.storage.delete_partition(&id) {
+            Ok(()) | Err(ChangeError::Unknown(_)) => {}
+            Err(error) => {
+                tracing::error!(partition = %id, %error, "files of a deleted partition stay, to be removed by a later pass");
+                node.topics.doom(id);
+            }
         }
     }
 }

@@ -271,6 +271,8 @@ impl Disk for SimDisk {
         let mut state = self.state.lock();
         let inode = state.tree.resolve(path)?;
         state.tree.file(inode)?;
+        let shown = path.to_string_lossy();
+        state.faults.check(Fault::Remove, &shown)?;
         let (dir, name) = state.tree.parent(path)?;
         state.tree.dir_mut(dir)?.change(NameChange::Unlink(name));
         Ok(())

@@ -12,6 +12,8 @@ pub enum Fault {
     /// Syncing a file: an error, and what was not synced is lost for good, since the kernel marks
     /// pages clean after a failed write-back.
     Sync,
+    /// Removing a file: an input/output error, the file stays.
+    Remove,
 }
 
 #[derive(Debug, Clone)]

@@ -153,13 +153,16 @@ impl PartitionLog {
         self.writer.lock().producers.expire(before);
     }
 
-    /// Journals the deletion, then removes the files.
+    /// Journals the deletion, then removes the files. Of a log that is deleted already, whatever
+    /// files are left.
     pub(crate) fn delete(&self) -> Result<(), ChangeError> {
         let reservation = self.core.reserve(0).map_err(reserve_error)?;
         let _upkeep = self.upkeep.lock();
         let mut writer = self.writer.lock();
         if matches!(writer.unusable, Some(Unusable::Deleted(_))) {
-            return Ok(());
+            drop(writer);
+            self.core.medium.check()?;
+            return self.remove_deleted_dir();
         }
         writer.unusable = Some(Unusable::Deleted(self.id));
         let frame = FrameRef {
@@ -180,8 +183,20 @@ impl PartitionLog {
         for segment in &segments {
             segment.retire();
         }
-        self.remove_dir()?;
-        // The frame may be overwritten once nothing is left that it is about.
+        self.remove_deleted_dir()
+    }
+
+    fn remove_deleted_dir(&self) -> Result<(), ChangeError> {
+        let removed = self.remove_dir();
+        if removed.is_err() {
+            // The frame is needed as long as there are files that it is about; but if they do not
+            // go, they must not hold up the whole journal. Without the frame, the next start finds
+            // a directory that nobody knows, and sets it aside.
+            let mut writer = self.writer.lock();
+            writer.first_dirty = None;
+            writer.first_since_capture = None;
+        }
+        removed?;
         self.core.medium.sync_dir(&self.core.partitions_dir)?;
         Ok(())
     }

@@ -113,7 +113,8 @@ impl Storage {
     /// blocks for that.
     ///
     /// # Errors
-    /// [`ChangeError`]; the log then takes no appends but may still be on disk.
+    /// [`ChangeError`]; the log then takes no appends but may still be on disk. To be called again:
+    /// until it succeeds the log is among [`Storage::partitions`].
     pub fn delete_partition(&self, id: &TopicPartitionId) -> Result<(), ChangeError> {
         let log = self.partition(id).ok_or(ChangeError::Unknown(*id))?;
         log.delete()?;
