@@ -183,6 +183,7 @@ impl<M: Machine> Coordinator<M> {
             Arc::new(Partition::new(
                 Arc::clone(log),
                 Arc::clone(&node.clock),
+                Arc::clone(&topics),
                 empty,
             ))
         };

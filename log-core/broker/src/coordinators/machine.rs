@@ -1,5 +1,7 @@
 //! What the two state machines have in common for the shell around them.
 
+use std::collections::BTreeSet;
+
 use headwater_coordination::groups::{self, GroupCoordinator};
 use headwater_coordination::transactions::{self, TransactionCoordinator, WriteMarkers};
 use headwater_coordination::{Append, AppendId, LogEntry, Now, Time, Token};
@@ -46,6 +48,10 @@ pub(crate) trait Machine: Sized + Send + 'static {
     fn refuse(request: Self::Request, version: i16, code: ErrorCode) -> Self::Response;
     fn load(&mut self, entry: LogEntry<'_>) -> Result<(), LoadError>;
     fn finish_loading(&mut self, time: Time, out: &mut Vec<Self::Effect>);
+    /// What to step a loaded machine with so that it forgets topics that are gone.
+    fn forget_topics(&self, _is_known: impl Fn(&str) -> bool) -> Option<Self::Input> {
+        None
+    }
     fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>);
     fn action(effect: Self::Effect) -> Action<Self>;
 }
@@ -78,6 +84,16 @@ impl Machine for GroupCoordinator {
 
     fn finish_loading(&mut self, time: Time, out: &mut Vec<Self::Effect>) {
         Self::finish_loading(self, time, out);
+    }
+
+    fn forget_topics(&self, is_known: impl Fn(&str) -> bool) -> Option<Self::Input> {
+        let topics = self.topics_with_offsets();
+        let gone: BTreeSet<_> = topics
+            .into_iter()
+            .filter(|topic| !is_known(topic))
+            .map(str::to_owned)
+            .collect();
+        (!gone.is_empty()).then_some(groups::Input::TopicsDeleted(gone))
     }
 
     fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>) {

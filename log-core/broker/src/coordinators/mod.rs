@@ -93,7 +93,7 @@ impl Coordinators {
     /// Drops the offsets of topics that were deleted.
     pub(crate) fn topics_deleted(&self, names: &[String]) {
         for partition in self.groups.partitions().iter().flat_map(|all| all.iter()) {
-            partition.tell(Input::TopicsDeleted(names.iter().cloned().collect()));
+            partition.tell_when_loaded(Input::TopicsDeleted(names.iter().cloned().collect()));
         }
     }
 

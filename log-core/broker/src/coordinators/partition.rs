@@ -13,10 +13,13 @@ use tokio::sync::{Notify, oneshot};
 use super::batch;
 use super::machine::{Action, LoadError, Machine};
 use crate::node::Node;
+use crate::topics::TopicMap;
 
 /// Requests that may wait for a partition to be loaded; more are refused, to be tried again.
 /// Bounded in bytes by the frames in flight, which the listener bounds.
 const WAITING_MAX: usize = 4_096;
+/// Inputs without an answer that may wait besides: deletions of topics.
+const TOLD_MAX: usize = 4_096;
 
 /// A machine, the log beneath it, and the requests it has not answered.
 ///
@@ -28,6 +31,8 @@ pub(crate) struct Partition<M: Machine> {
     state: Mutex<State<M>>,
     /// There is work for the partition's task.
     changed: Notify,
+    /// The topics as they were before the first request came; let go of once loaded.
+    topics: Mutex<Option<Arc<TopicMap>>>,
 }
 
 struct State<M: Machine> {
@@ -57,8 +62,14 @@ pub(super) struct Work {
 }
 
 impl<M: Machine> Partition<M> {
-    /// A partition that is yet to be loaded. `empty` refuses what cannot wait.
-    pub(super) fn new(log: Arc<PartitionLog>, clock: Arc<dyn Clock>, empty: M) -> Self {
+    /// A partition that is yet to be loaded. `empty` refuses what cannot wait. What `topics` does
+    /// not have was deleted before, also if it is made anew until the log is loaded.
+    pub(super) fn new(
+        log: Arc<PartitionLog>,
+        clock: Arc<dyn Clock>,
+        topics: Arc<TopicMap>,
+        empty: M,
+    ) -> Self {
         let state = State {
             machine: empty,
             phase: Phase::Loading(VecDeque::new()),
@@ -75,6 +86,7 @@ impl<M: Machine> Partition<M> {
             clock,
             state: Mutex::new(state),
             changed: Notify::new(),
+            topics: Mutex::new(Some(topics)),
         }
     }
 
@@ -106,6 +118,22 @@ impl<M: Machine> Partition<M> {
         }
     }
 
+    /// As [`tell`](Self::tell), but a machine that is loading is told when it is loaded, in the
+    /// order of the calls with those of [`submit`](Self::submit).
+    pub(super) fn tell_when_loaded(&self, input: M::Input) {
+        let mut state = self.state.lock();
+        match &mut state.phase {
+            Phase::Loading(waiting) if waiting.len() < WAITING_MAX + TOLD_MAX => {
+                waiting.push_back(input);
+            }
+            Phase::Loading(_) => {
+                tracing::warn!("too much waits for a coordinator to be loaded");
+            }
+            Phase::Active => self.step(&mut state, input),
+            Phase::Closed => {}
+        }
+    }
+
     /// Looks at the machine.
     pub(super) fn look<R>(&self, look: impl FnOnce(&M) -> R) -> R {
         look(&self.state.lock().machine)
@@ -131,7 +159,13 @@ impl<M: Machine> Partition<M> {
         let mut effects = Vec::new();
         state.machine.finish_loading(self.time(), &mut effects);
         self.carry_out(&mut state, effects);
-        for input in waiting {
+        // A node that ended between a topic's deletion and the end of its offsets left them here.
+        let topics = self.topics.lock().take();
+        let topics = topics.unwrap_or_else(|| node.topics.load());
+        let forget = state
+            .machine
+            .forget_topics(|topic| topics.by_name(topic).is_some());
+        for input in forget.into_iter().chain(waiting) {
             self.step(&mut state, input);
         }
         Ok(())

@@ -1,5 +1,10 @@
 //! Offsets by topic id, of several groups at once, and of topics that go.
 
+use std::sync::Arc;
+
+use headwater_broker::Environment;
+use headwater_env::Disk;
+use headwater_env::sim::{Fault, SimDisk, Survival};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::delete_topics::DeleteTopicsRequest;
 use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
@@ -9,6 +14,7 @@ use headwater_wire::messages::offset_commit::{
 use headwater_wire::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::node::{GROUP, Node, TOPIC, error};
@@ -19,6 +25,7 @@ async fn topic_id(node: &Node) -> Uuid {
         ..Default::default()
     };
     let request = MetadataRequest {
+        allow_auto_topic_creation: false,
         topics: Some(vec![topic]),
         ..Default::default()
     };
@@ -110,14 +117,97 @@ async fn a_topic_made_anew_has_no_offsets() {
     let node = Node::start().await;
     node.commit("", -1, (TOPIC, 0, 3)).await;
     assert_eq!(node.committed(0).await, Ok(3));
-    let request = DeleteTopicsRequest {
-        topic_names: vec![TOPIC.to_owned()],
-        timeout_ms: 1_000,
-        ..Default::default()
-    };
-    assert_eq!(node.call(5, request).await.responses[0].error_code, 0);
+    delete(&node, TOPIC).await;
     node.create_topic(TOPIC, &[]).await;
     assert_eq!(node.committed(0).await, Ok(-1));
     let node = node.restart().await;
     assert_eq!(node.committed(0).await, Ok(-1));
+}
+
+async fn delete(node: &Node, topic: &str) {
+    let request = DeleteTopicsRequest {
+        topic_names: vec![topic.to_owned()],
+        timeout_ms: 1_000,
+        ..Default::default()
+    };
+    assert_eq!(node.call(5, request).await.responses[0].error_code, 0);
+}
+
+fn on(disk: &SimDisk) -> Environment {
+    Environment {
+        disk: Arc::new(disk.clone()),
+        ..Environment::default()
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_ends_while_a_topic_is_deleted_leaves_no_offsets_for_the_next() {
+    let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+    let disk = SimDisk::new();
+    let node = Node::start_in(&dir, on(&disk)).await;
+    node.create_topic(TOPIC, &[]).await;
+    node.commit("", -1, (TOPIC, 0, 3)).await;
+    let images = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&images);
+    disk.observe(Box::new(move |_, _, image| seen.lock().push(image.image())));
+    delete(&node, TOPIC).await;
+    disk.stop_observing();
+    let images = std::mem::take(&mut *images.lock());
+    let mut anew = 0;
+    for image in images {
+        image.crash(Survival::Nothing);
+        let node = Node::start_in(&dir, on(&image)).await;
+        if topic_id(&node).await.is_nil() {
+            node.create_topic(TOPIC, &[]).await;
+            assert_eq!(node.committed(0).await, Ok(-1));
+            anew += 1;
+        } else {
+            assert_eq!(node.committed(0).await, Ok(3), "it is not deleted");
+        }
+    }
+    assert!(anew > 0);
+}
+
+#[tokio::test]
+async fn files_of_a_deleted_topic_that_do_not_go_at_first_go_later() {
+    let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+    let disk = SimDisk::new();
+    let node = Node::start_in(&dir, on(&disk)).await;
+    node.create_topic(TOPIC, &[]).await;
+    let producer = node.init(60_000).await.expect("a producer");
+    assert_eq!(node.add(producer, 0).await, ErrorCode::None);
+    assert_eq!(node.produce(producer, (0, 0), "a").await, ErrorCode::None);
+    let partition = format!("{}-0", topic_id(&node).await);
+    let files = dir.path().join("partitions").join(&partition);
+    assert!(disk.exists(&files).expect("a directory is looked for"));
+    disk.inject(Fault::Remove, &partition, 2);
+    delete(&node, TOPIC).await;
+    // Each deletion of another topic has what is left tried again.
+    for _ in 0..1_000 {
+        if !disk.exists(&files).expect("a directory is looked for") {
+            return;
+        }
+        node.create_topic("other", &[]).await;
+        delete(&node, "other").await;
+    }
+    panic!("the files are still there");
+}
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_while_offsets_are_loaded_takes_them_along() {
+    let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+    let disk = SimDisk::new();
+    let node = Node::start_in(&dir, on(&disk)).await;
+    node.create_topic(TOPIC, &[]).await;
+    assert_eq!(node.commit("", -1, (TOPIC, 0, 3)).await, ErrorCode::None);
+    // A commit that finds no room has the coordinator load anew, and that fails the first time.
+    disk.inject(Fault::Read, "partitions", 1);
+    disk.set_capacity(Some(disk.used_bytes()));
+    assert_ne!(node.commit("", -1, (TOPIC, 0, 4)).await, ErrorCode::None);
+    disk.set_capacity(None);
+    delete(&node, TOPIC).await;
+    node.create_topic(TOPIC, &[]).await;
+    assert_eq!(node.committed(0).await, Ok(-1));
+    assert_eq!(node.commit("", -1, (TOPIC, 0, 1)).await, ErrorCode::None);
+    assert_eq!(node.committed(0).await, Ok(1));
 }

@@ -75,6 +75,17 @@ impl GroupCoordinator {
         self.groups.len()
     }
 
+    /// Topics that a group has committed offsets for, in a transaction still open too. To be
+    /// compared with the topics there are, once loaded.
+    #[must_use]
+    pub fn topics_with_offsets(&self) -> BTreeSet<&str> {
+        self.groups
+            .values()
+            .flat_map(|group| group.pending_offsets.values().chain([&group.offsets]))
+            .flat_map(|offsets| offsets.topics().map(|(topic, _)| topic.as_str()))
+            .collect()
+    }
+
     /// The groups, and apart from them everything a handler needs to change one.
     pub(super) fn split<'a>(
         &'a mut self,
