@@ -9,7 +9,7 @@ use headwater_env::Clock;
 use parking_lot::{Condvar, Mutex};
 
 use crate::checkpoint::{CheckpointFile, Numbered};
-use crate::error::{AppendError, ChangeError, Stopped};
+use crate::error::{AppendError, ChangeError, NoRoom, Stopped};
 use crate::id::TopicPartitionId;
 use crate::journal::{Journal, Reservation, ReserveError};
 use crate::lsn::Lsn;
@@ -140,11 +140,12 @@ impl Core {
         self.journal.get().ok_or(Stopped)
     }
 
-    /// Reserves room in the journal, waiting until there is some. The caller must hold no lock of a
+    /// Reserves room in the journal, waiting for some, though not for ever. The caller must hold no lock of a
     /// partition: making room needs those.
     pub(crate) fn reserve(&self, payload: u64) -> Result<Reservation<'_>, AppendError> {
         let journal = self.journal()?;
         let mut steps = 0;
+        let mut since = None;
         loop {
             match journal.try_reserve(payload) {
                 Ok(Some(reservation)) => return Ok(reservation),
@@ -156,6 +157,11 @@ impl Core {
             }
             match self.options.background {
                 Background::Threads => {
+                    let now = self.clock.now();
+                    let waited = now.since(*since.get_or_insert(now));
+                    if waited >= self.options.journal.room_wait {
+                        return Err(NoRoom.into());
+                    }
                     self.wake_syncer();
                     journal.wait_for_room();
                 }

@@ -207,10 +207,19 @@ pub enum AppendError {
     /// The segment could not be written; without room on the disk appends work again once there is.
     #[error(transparent)]
     File(#[from] FileError),
+    /// There was no room in the journal for [`JournalOptions::room_wait`](crate::JournalOptions);
+    /// nothing was appended.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The storage is stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
+
+/// The journal stayed full: checkpoints, which make room in it, cannot be written or are late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the journal is full; try again, and see the log for why checkpoints are late")]
+pub struct NoRoom;
 
 /// Why a read was refused.
 #[derive(Debug, thiserror::Error)]
@@ -274,6 +283,9 @@ pub enum ChangeError {
     /// An operation on a file failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The journal stayed full; nothing was changed.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The storage is stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),

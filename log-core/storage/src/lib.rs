@@ -42,8 +42,8 @@ mod storage;
 
 pub use config::{CleanupPolicy, Durability, LogConfig};
 pub use error::{
-    AppendError, ChangeError, Corruption, FileError, OpenError, ProducerError, ReadError, Stopped,
-    Unusable,
+    AppendError, ChangeError, Corruption, FileError, NoRoom, OpenError, ProducerError, ReadError,
+    Stopped, Unusable,
 };
 pub use fail_stop::{AbortProcess, FailStop};
 pub use id::TopicPartitionId;

@@ -18,6 +18,9 @@ pub struct JournalOptions {
     /// Most bytes that gather for the next sync; twice this is the journal's memory. Appends wait
     /// while it is reached.
     pub group_bytes: u64,
+    /// How long an append waits for room in the journal before it is refused. Appends block their
+    /// thread, which others need to make room, by deleting for one.
+    pub room_wait: Duration,
 }
 
 impl Default for JournalOptions {
@@ -27,6 +30,7 @@ impl Default for JournalOptions {
             first_file_bytes: 8 << 20,
             files_max: 4,
             group_bytes: 8 << 20,
+            room_wait: Duration::from_secs(10),
         }
     }
 }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::{batch, contents, id, known};
+use headwater_env::sim::{Fault, SimDisk};
 use headwater_env::{RealDisk, SystemClock};
 use headwater_storage::{
-    AppendOrigin, KnownPartition, LogConfig, OpenError, Storage, StorageOptions,
+    AppendError, AppendOrigin, KnownPartition, LogConfig, OpenError, Storage, StorageOptions,
 };
 
 const PARTITIONS: i32 = 12;
@@ -101,4 +102,35 @@ async fn waiting_ends_when_the_storage_does() {
     storage.shutdown().unwrap();
     storage.wait_durable(appended.lsn).await.unwrap();
     assert!(log.append(&[batch(&[b"b"])], AppendOrigin::Client).is_err());
+}
+
+#[test]
+fn an_append_does_not_wait_for_ever_for_a_journal_that_stays_full() {
+    let disk = SimDisk::new();
+    let mut options = StorageOptions::new("/data", "cluster", 1);
+    options.journal.file_bytes = 64 << 10;
+    options.journal.first_file_bytes = 32 << 10;
+    options.journal.files_max = 2;
+    options.journal.group_bytes = 16 << 10;
+    options.journal.room_wait = Duration::from_millis(50);
+    let storage = Storage::open(
+        Arc::new(disk.clone()),
+        Arc::new(SystemClock::new()),
+        options,
+    )
+    .unwrap();
+    storage.recover(&[]).unwrap();
+    let log = storage
+        .create_partition(id(1, 0), "topic", config())
+        .unwrap();
+    disk.inject(Fault::Write, "checkpoints.tmp", u32::MAX);
+    let value = [b'v'; 1000];
+    let append = || log.append(&[batch(&[&value])], AppendOrigin::Client);
+    let refused = (0..1_000).find_map(|_| append().err());
+    assert!(matches!(refused, Some(AppendError::NoRoom(_))));
+    let end = log.log_end_offset();
+    disk.clear_faults();
+    let appended = (0..1_000).find_map(|_| append().ok()).unwrap();
+    assert_eq!(appended.base_offset, end, "nothing of the refused ones");
+    storage.shutdown().unwrap();
 }

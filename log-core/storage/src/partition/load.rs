@@ -27,6 +27,8 @@ impl From<ChangeError> for OpenError {
             ChangeError::Corrupt(error) => Self::Corrupt(error),
             ChangeError::File(error) => Self::File(error),
             ChangeError::Stopped(error) => Self::Stopped(error),
+            // Recovery reserves no room.
+            ChangeError::NoRoom(_) => Self::Stopped(crate::Stopped),
             ChangeError::OutOfRange { .. } => {
                 Self::Options("a journal frame does not fit its partition")
             }

@@ -28,6 +28,7 @@ pub(super) fn reserve_error(error: AppendError) -> ChangeError {
     match error {
         AppendError::Unusable(error) => ChangeError::Unusable(error),
         AppendError::File(error) => ChangeError::File(error),
+        AppendError::NoRoom(error) => ChangeError::NoRoom(error),
         _ => ChangeError::Stopped(crate::Stopped),
     }
 }

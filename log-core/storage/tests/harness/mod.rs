@@ -56,6 +56,7 @@ pub fn small_options(stops: &Arc<Stops>) -> StorageOptions {
         first_file_bytes: 32 << 10,
         files_max: 3,
         group_bytes: 16 << 10,
+        ..JournalOptions::default()
     };
     options.background = Background::Stepped;
     options.sync_bytes = 2 << 10;

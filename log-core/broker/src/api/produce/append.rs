@@ -194,6 +194,7 @@ pub(super) fn code_of(error: &AppendError) -> ErrorCode {
         AppendError::NotNext { .. }
         | AppendError::Unusable(Unusable::Quarantined { .. })
         | AppendError::File(_)
+        | AppendError::NoRoom(_)
         | AppendError::Stopped(_) => ErrorCode::KafkaStorageError,
     }
 }
