@@ -104,10 +104,12 @@ async fn count_over_restarts(reach: Reach) {
         let store = streams
             .key_value_store::<String, i64>("counts", Utf8, I64)
             .unwrap();
-        assert_eq!(
-            store.get(&"all".to_owned()).unwrap(),
-            expected.get("all").copied()
-        );
+        // A commit shows in the log first and then in the store.
+        let until = Instant::now() + support::PATIENCE;
+        while store.get(&"all".to_owned()).unwrap() != expected.get("all").copied() {
+            assert!(Instant::now() < until, "the store stays behind");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         streams.close().await.unwrap();
         assert_eq!(streams.state(), StreamsState::Stopped);
         let counters = streams.counters();
