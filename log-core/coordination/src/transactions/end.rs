@@ -111,7 +111,10 @@ fn end(cx: &mut Cx<'_>, transaction: &mut Transaction, parked: Parked) {
         }
         // A retry whose first answer was lost.
         (Ok(()), State::Complete { commit: decided }) if decided == commit => ErrorCode::None,
-        (Ok(()), State::Prepare { commit: decided }) if decided == commit => {
+        // A retry, or the end of the transaction that a request before it waits to begin.
+        (Ok(()), State::Prepare { commit: decided })
+            if decided == commit || begins_another(transaction, producer) =>
+        {
             park(cx, transaction, parked);
             return;
         }
@@ -121,4 +124,10 @@ fn end(cx: &mut Cx<'_>, transaction: &mut Transaction, parked: Parked) {
     };
     let response = errors::waiting(&parked, code);
     cx.reply(transaction.written, parked.token, response);
+}
+
+/// Whether the producer has asked already for partitions of its next transaction.
+fn begins_another(transaction: &Transaction, producer: ProducerIdentity) -> bool {
+    let mut waiting = transaction.parked.iter();
+    waiting.any(|parked| matches!(&parked.request, Waiting::Add(add) if add.producer == producer))
 }

@@ -104,6 +104,31 @@ fn what_comes_before_the_markers_waits_for_them() {
 }
 
 #[test]
+fn an_abort_behind_a_waiting_beginning_ends_what_that_begins() {
+    for commit in [false, true] {
+        let mut world = World::new();
+        let producer = world.init();
+        world.add(producer, &[0]);
+        world.writes_markers = false;
+        world.end(producer, true);
+        // Sent one behind the other, as a client may that does not wait for answers.
+        let next = world.send(3, adding(ID, producer, &[5]));
+        let end = world.send(3, ending(ID, producer, commit));
+        assert!(!world.is_answered(next) && !world.is_answered(end));
+        world.writes_markers = true;
+        world.write_markers();
+        world.sync_disk();
+        assert_eq!(world.take_code(next), ErrorCode::None);
+        world.sync_disk();
+        assert_eq!(world.take_code(end), ErrorCode::None);
+        world.write_markers();
+        let mut ended = world.marked(producer, commit);
+        ended.remove(&0);
+        assert_eq!(ended, [5].into(), "commit: {commit}");
+    }
+}
+
+#[test]
 fn nobody_waits_for_ever() {
     let mut world = World::new();
     let producer = world.init();
