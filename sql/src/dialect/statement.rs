@@ -204,9 +204,12 @@ pub fn is_complete(text: &str) -> bool {
             let last = significant.find(|t| !matches!(t, Token::Whitespace(_) | Token::EOF));
             last == Some(&Token::SemiColon)
         }
-        // A string that is still open goes on in the next line; other errors are the server's to
-        // tell.
-        Err(error) => !error.message.contains("Unterminated") && text.trim_end().ends_with(';'),
+        // A string, name or comment that is still open goes on in the next line; other errors are
+        // the server's to tell.
+        Err(error) => {
+            let is_open = ["Unterminated", "EOF"].map(|word| error.message.contains(word));
+            !is_open.contains(&true) && text.trim_end().ends_with(';')
+        }
     }
 }
 
