@@ -3,8 +3,7 @@
 //! `cargo run --example custom_connector` runs on an embedded log, `cargo run --example
 //! custom_connector HOST:PORT` on a cluster. The planes come from the file source.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,8 +16,13 @@ use headwater::connect::spi::{
 };
 use headwater::connect::worker::{Worker, WorkerConfig};
 use headwater::node::connect_or_embed;
+use tokio::sync::watch;
 
-type Tally = Arc<Mutex<BTreeMap<String, u64>>>;
+/// Planes of each manufacturer; whoever waits for them is told of each change.
+type Tally = watch::Sender<BTreeMap<String, u64>>;
+
+/// Longest wait for the planes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The connector: says what it can be set to and makes its one task.
 struct CountSink(Tally, Properties);
@@ -69,12 +73,13 @@ impl SinkTask for CountTask {
     }
 
     async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        for record in records {
-            if let Some(Value::String(name)) = record.value.value.field(&self.field) {
-                *tally.entry(name.to_string()).or_default() += 1;
+        self.tally.send_modify(|tally| {
+            for record in records {
+                if let Some(Value::String(name)) = record.value.value.field(&self.field) {
+                    *tally.entry(name.to_string()).or_default() += 1;
+                }
             }
-        }
+        });
         Ok(())
     }
 
@@ -133,32 +138,20 @@ async fn main() -> anyhow::Result<()> {
     let planes = csv::Reader::from_path("examples/data/planes.csv")?
         .into_records()
         .count() as u64;
-    loop {
-        let sums: HashMap<_, _> = {
-            let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-            tally.clone().into_iter().collect()
-        };
-        if sums.values().sum::<u64>() == planes {
-            let mut sums: Vec<_> = sums.into_iter().collect();
-            sums.sort_by_key(|(name, count)| (u64::MAX - count, name.clone()));
-            for (name, count) in sums.iter().take(10) {
-                println!("{count:5} {name}");
-            }
-            break;
-        }
-        for name in worker.connectors() {
-            let failed = worker
-                .status(&name)?
-                .tasks
-                .into_iter()
-                .find_map(|task| task.trace);
-            anyhow::ensure!(
-                failed.is_none(),
-                "{name} has failed: {}",
-                failed.unwrap_or_default()
-            );
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut tally = tally.subscribe();
+    let all = tally.wait_for(|tally| tally.values().sum::<u64>() == planes);
+    let Ok(counted) = tokio::time::timeout(PATIENCE, all).await else {
+        let statuses = worker
+            .connectors()
+            .into_iter()
+            .map(|name| worker.status(&name));
+        let statuses: Vec<_> = statuses.collect::<Result<_, _>>()?;
+        anyhow::bail!("not all planes were counted: {statuses:?}");
+    };
+    let mut sums: Vec<_> = counted?.clone().into_iter().collect();
+    sums.sort_by_key(|(name, count)| (u64::MAX - count, name.clone()));
+    for (name, count) in sums.iter().take(10) {
+        println!("{count:5} {name}");
     }
 
     worker.shutdown().await;
