@@ -3,12 +3,20 @@
 //! `cargo run --example continuous_sql` runs on an embedded log, `cargo run --example
 //! continuous_sql HOST:PORT` on a cluster.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use anyhow::Context;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use futures::StreamExt;
 use headwater::client::admin::NewTopic;
 use headwater::client::{ProducerConfig, ProducerRecord};
 use headwater::node::connect_or_embed;
 use headwater::sql::{SqlConfig, SqlEngine};
+
+/// Longest wait for the view.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -59,20 +67,24 @@ async fn main() -> anyhow::Result<()> {
     }
     producer.flush().await?;
 
-    // What is committed shows in the view; wait until every flight is.
-    let query = format!("SELECT sum(flights) AS flights FROM {view} HAVING sum(flights) = {sent}");
-    loop {
-        let mut rows = engine.execute(&query).await?.rows;
-        if rows
-            .next()
-            .await
-            .transpose()?
-            .is_some_and(|batch| batch.num_rows() == 1)
-        {
-            break;
+    // The view's own changes say when every flight is in it.
+    let changes = format!("SELECT carrier, flights FROM {view} EMIT CHANGES");
+    let mut changes = engine.execute(&changes).await?.rows;
+    let mut counted: HashMap<String, i64> = HashMap::new();
+    let followed = async {
+        while counted.values().sum::<i64>() < sent {
+            let batch = changes.next().await.context("the view has ended")??;
+            let (carriers, counts) = (batch.column(0), batch.column(1));
+            let counts = counts.as_primitive::<Int64Type>().values();
+            for (carrier, count) in carriers.as_string::<i32>().iter().zip(counts) {
+                counted.insert(carrier.unwrap_or_default().to_owned(), *count);
+            }
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, followed)
+        .await
+        .context("not all flights came to the view")??;
 
     let worst = format!("SELECT * FROM {view} ORDER BY mean_delay DESC");
     let batches = engine.execute(&worst).await?.collect().await?;
