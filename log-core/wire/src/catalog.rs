@@ -3,7 +3,7 @@
 //! ApiVersions, headers and [`RequestKind`](crate::RequestKind) all follow from it. Which of them a
 //! broker serves is the broker's to say.
 
-use crate::codec::{Message, Request};
+use crate::codec::{Field, Message, Request, Structure};
 use crate::{ApiKey, messages};
 
 /// Calls `$callback` with the APIs in the order of their keys: name, module, request, response.
@@ -120,3 +120,20 @@ macro_rules! lookup {
 }
 
 each_api!(lookup);
+
+macro_rules! schemas {
+    ($($name:ident: $module:ident, $request:ident, $response:ident;)+) => {
+        /// The fields of the API's request and of its response, if it is in the table.
+        pub fn schema(key: ApiKey) -> Option<(&'static [Field], &'static [Field])> {
+            match key {
+                $(ApiKey::$name => Some((
+                    messages::$module::$request::FIELDS,
+                    messages::$module::$response::FIELDS,
+                )),)+
+                _ => None,
+            }
+        }
+    };
+}
+
+each_api!(schemas);

@@ -37,6 +37,12 @@ pub enum EncodeError {
         /// Its length in bytes or elements.
         length: usize,
     },
+    /// A value in a [`Tree`](super::Tree) is not what its field holds.
+    #[error("the value of {field} is not of the field's type")]
+    NotOfType {
+        /// The field.
+        field: &'static str,
+    },
 }
 
 /// Why bytes cannot be read as a value.

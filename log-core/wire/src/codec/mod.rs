@@ -39,12 +39,14 @@ mod decoder;
 mod encoder;
 mod error;
 mod schema;
+mod tree;
 mod value;
 
 pub use decoder::Decoder;
 pub use encoder::{Encoder, SHARED_LEN_MIN};
 pub use error::{DecodeError, EncodeError};
 pub use schema::{Field, FieldType, Versions};
+pub use tree::Tree;
 pub use value::{Nullable, Structure, Value, put_present};
 
 use crate::{ApiKey, RequestKind, ResponseKind, UnexpectedKind};
