@@ -37,13 +37,34 @@ macro_rules! each_api {
             WriteTxnMarkers: write_txn_markers, WriteTxnMarkersRequest, WriteTxnMarkersResponse;
             TxnOffsetCommit: txn_offset_commit, TxnOffsetCommitRequest, TxnOffsetCommitResponse;
             DescribeConfigs: describe_configs, DescribeConfigsRequest, DescribeConfigsResponse;
+            AlterConfigs: alter_configs, AlterConfigsRequest, AlterConfigsResponse;
+            AlterReplicaLogDirs:
+                alter_replica_log_dirs, AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse;
+            DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest, DescribeLogDirsResponse;
             CreatePartitions: create_partitions, CreatePartitionsRequest, CreatePartitionsResponse;
             DeleteGroups: delete_groups, DeleteGroupsRequest, DeleteGroupsResponse;
+            ElectLeaders: elect_leaders, ElectLeadersRequest, ElectLeadersResponse;
             IncrementalAlterConfigs:
                 incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            AlterPartitionReassignments:
+                alter_partition_reassignments, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+            ListPartitionReassignments:
+                list_partition_reassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+            OffsetDelete: offset_delete, OffsetDeleteRequest, OffsetDeleteResponse;
+            DescribeQuorum: describe_quorum, DescribeQuorumRequest, DescribeQuorumResponse;
+            UpdateFeatures: update_features, UpdateFeaturesRequest, UpdateFeaturesResponse;
             DescribeCluster: describe_cluster, DescribeClusterRequest, DescribeClusterResponse;
+            DescribeProducers:
+                describe_producers, DescribeProducersRequest, DescribeProducersResponse;
+            DescribeTransactions:
+                describe_transactions, DescribeTransactionsRequest, DescribeTransactionsResponse;
+            ListTransactions: list_transactions, ListTransactionsRequest, ListTransactionsResponse;
             ConsumerGroupHeartbeat:
                 consumer_group_heartbeat, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+            ConsumerGroupDescribe:
+                consumer_group_describe, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
+            ListConfigResources:
+                list_config_resources, ListConfigResourcesRequest, ListConfigResourcesResponse;
             DescribeTopicPartitions:
                 describe_topic_partitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
         }

@@ -8,6 +8,7 @@
 use bytes::Bytes;
 use headwater_wire::internal::consumer_offsets::*;
 use headwater_wire::internal::transaction_state::*;
+use headwater_wire::messages::describe_log_dirs::*;
 use headwater_wire::messages::list_offsets::*;
 use headwater_wire::messages::offset_commit::*;
 use headwater_wire::messages::offset_fetch::*;
@@ -166,6 +167,22 @@ fn messages_newer_than_the_oracle_come_back_unchanged() {
             "00000002031761c39fe6b0b4f09f9c817a61c39fe6b0b4f09f9c817a03ead09133ffff61dd4d00dff2fc1a00\
              00000000000003fc9d862600000000030002668213a222a0e4ebe7f5b1e6d56d7e100630bc5800000c61c39f\
              e6b0b4f09f9c817a010000",
+        ],
+    );
+    again::<DescribeLogDirsRequest>(
+        5,
+        [
+            "0000",
+            "020b61c39fe6b0b4f09f9c81040000000000000007ffffffff0000",
+        ],
+    );
+    again::<DescribeLogDirsResponse>(
+        5,
+        [
+            "0000000900000300000d2f7661722f6c6f672f6f6e6502076f7264657273030000000300000100000000000\
+             0000000000000110100000000040000010000000000000000000000001100000000001000000000000000080\
+             000000000010000380d2f7661722f6c6f672f74776f01ffffffffffffffffffffffffffffffff000000",
+            "00000000001f0100",
         ],
     );
     again::<OffsetCommitRequest>(

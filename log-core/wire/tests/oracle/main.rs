@@ -23,7 +23,9 @@ use kafka_protocol::protocol as oracle;
 const SEEDS: u64 = 60;
 
 /// Versions that Kafka 4.3 has and the oracle has not.
-const NEWER: [(&str, i16); 6] = [
+const NEWER: [(&str, i16); 8] = [
+    ("DescribeLogDirsRequest", 5),
+    ("DescribeLogDirsResponse", 5),
     ("ListOffsetsRequest", 11),
     ("ListOffsetsResponse", 11),
     ("OffsetCommitRequest", 10),
@@ -129,8 +131,16 @@ compared! {
     add_offsets_to_txn_response: add_offsets_to_txn::AddOffsetsToTxnResponse;
     add_partitions_to_txn_request: add_partitions_to_txn::AddPartitionsToTxnRequest;
     add_partitions_to_txn_response: add_partitions_to_txn::AddPartitionsToTxnResponse;
+    alter_configs_request: alter_configs::AlterConfigsRequest;
+    alter_configs_response: alter_configs::AlterConfigsResponse;
+    alter_partition_reassignments_request: alter_partition_reassignments::AlterPartitionReassignmentsRequest;
+    alter_partition_reassignments_response: alter_partition_reassignments::AlterPartitionReassignmentsResponse;
+    alter_replica_log_dirs_request: alter_replica_log_dirs::AlterReplicaLogDirsRequest;
+    alter_replica_log_dirs_response: alter_replica_log_dirs::AlterReplicaLogDirsResponse;
     api_versions_request: api_versions::ApiVersionsRequest;
     api_versions_response: api_versions::ApiVersionsResponse;
+    consumer_group_describe_request: consumer_group_describe::ConsumerGroupDescribeRequest;
+    consumer_group_describe_response: consumer_group_describe::ConsumerGroupDescribeResponse;
     consumer_group_heartbeat_request: consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
     consumer_group_heartbeat_response: consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
     create_partitions_request: create_partitions::CreatePartitionsRequest;
@@ -149,8 +159,18 @@ compared! {
     describe_configs_response: describe_configs::DescribeConfigsResponse;
     describe_groups_request: describe_groups::DescribeGroupsRequest;
     describe_groups_response: describe_groups::DescribeGroupsResponse;
+    describe_log_dirs_request: describe_log_dirs::DescribeLogDirsRequest;
+    describe_log_dirs_response: describe_log_dirs::DescribeLogDirsResponse;
+    describe_producers_request: describe_producers::DescribeProducersRequest;
+    describe_producers_response: describe_producers::DescribeProducersResponse;
+    describe_quorum_request: describe_quorum::DescribeQuorumRequest;
+    describe_quorum_response: describe_quorum::DescribeQuorumResponse;
     describe_topic_partitions_request: describe_topic_partitions::DescribeTopicPartitionsRequest;
     describe_topic_partitions_response: describe_topic_partitions::DescribeTopicPartitionsResponse;
+    describe_transactions_request: describe_transactions::DescribeTransactionsRequest;
+    describe_transactions_response: describe_transactions::DescribeTransactionsResponse;
+    elect_leaders_request: elect_leaders::ElectLeadersRequest;
+    elect_leaders_response: elect_leaders::ElectLeadersResponse;
     end_txn_request: end_txn::EndTxnRequest;
     end_txn_response: end_txn::EndTxnResponse;
     fetch_request: fetch::FetchRequest;
@@ -167,14 +187,22 @@ compared! {
     join_group_response: join_group::JoinGroupResponse;
     leave_group_request: leave_group::LeaveGroupRequest;
     leave_group_response: leave_group::LeaveGroupResponse;
+    list_config_resources_request: list_config_resources::ListConfigResourcesRequest;
+    list_config_resources_response: list_config_resources::ListConfigResourcesResponse;
     list_groups_request: list_groups::ListGroupsRequest;
     list_groups_response: list_groups::ListGroupsResponse;
     list_offsets_request: list_offsets::ListOffsetsRequest;
     list_offsets_response: list_offsets::ListOffsetsResponse;
+    list_partition_reassignments_request: list_partition_reassignments::ListPartitionReassignmentsRequest;
+    list_partition_reassignments_response: list_partition_reassignments::ListPartitionReassignmentsResponse;
+    list_transactions_request: list_transactions::ListTransactionsRequest;
+    list_transactions_response: list_transactions::ListTransactionsResponse;
     metadata_request: metadata::MetadataRequest;
     metadata_response: metadata::MetadataResponse;
     offset_commit_request: offset_commit::OffsetCommitRequest;
     offset_commit_response: offset_commit::OffsetCommitResponse;
+    offset_delete_request: offset_delete::OffsetDeleteRequest;
+    offset_delete_response: offset_delete::OffsetDeleteResponse;
     offset_fetch_request: offset_fetch::OffsetFetchRequest;
     offset_fetch_response: offset_fetch::OffsetFetchResponse;
     offset_for_leader_epoch_request: offset_for_leader_epoch::OffsetForLeaderEpochRequest;
@@ -185,6 +213,8 @@ compared! {
     sync_group_response: sync_group::SyncGroupResponse;
     txn_offset_commit_request: txn_offset_commit::TxnOffsetCommitRequest;
     txn_offset_commit_response: txn_offset_commit::TxnOffsetCommitResponse;
+    update_features_request: update_features::UpdateFeaturesRequest;
+    update_features_response: update_features::UpdateFeaturesResponse;
     write_txn_markers_request: write_txn_markers::WriteTxnMarkersRequest;
     write_txn_markers_response: write_txn_markers::WriteTxnMarkersResponse;
     consumer_protocol_subscription: consumer_protocol::ConsumerProtocolSubscription;
