@@ -25,21 +25,35 @@ impl Node {
         if let Some(topic) = self.topics.load().by_name(name) {
             return Ok(Arc::clone(topic));
         }
-        let partitions = match name {
-            CONSUMER_OFFSETS => self.config.settings.offsets_topic_partitions,
-            _ => self.config.settings.transaction_topic_partitions,
+        let settings = &self.config.settings;
+        let (partitions, factor, segment_bytes) = match name {
+            CONSUMER_OFFSETS => (
+                settings.offsets_topic_partitions,
+                settings.offsets_topic_replication_factor,
+                settings.offsets_topic_segment_bytes,
+            ),
+            _ => (
+                settings.transaction_topic_partitions,
+                settings.transaction_topic_replication_factor,
+                settings.transaction_topic_segment_bytes,
+            ),
         };
         // Compacted from the first segment on, small segments so that there is something closed
         // to compact; fsync whatever the broker's default for topics is.
         let configs = [
-            ("cleanup.policy", "compact"),
-            ("compression.type", "producer"),
-            ("durability", "fsync"),
-            ("segment.bytes", "104857600"),
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", "producer".to_owned()),
+            ("durability", "fsync".to_owned()),
+            ("segment.bytes", segment_bytes.to_string()),
         ];
-        let configs = configs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let replicas = self.place_replicas(partitions, -1)?;
-        let created = match self.check_new_topic(name, replicas, BTreeMap::from(configs)) {
+        let configs = configs.map(|(name, value)| (name.to_owned(), value));
+        let mut configs = BTreeMap::from(configs);
+        if name == TRANSACTION_STATE {
+            let replicas = settings.transaction_topic_min_insync_replicas;
+            configs.insert("min.insync.replicas".to_owned(), replicas.to_string());
+        }
+        let replicas = self.place_replicas(partitions, factor)?;
+        let created = match self.check_new_topic(name, replicas, configs) {
             Ok(topic) => self.create_topic(topic).await,
             Err(refused) => Err(refused),
         };

@@ -26,5 +26,5 @@ mod topic_creation;
 mod topics;
 
 pub use broker::{Broker, Environment, NotServed, StartError};
-pub use config::{BrokerConfig, BrokerSettings};
+pub use config::{BrokerConfig, BrokerSettings, parse_properties};
 pub use context::RequestContext;

@@ -176,12 +176,16 @@ impl Node {
         }
         let topics = self.topics.load();
         let brokers: Vec<i32> = topics.image.brokers.keys().copied().collect();
-        let copies = usize::try_from(if factor == -1 { 1 } else { factor }).unwrap_or(0);
+        let wanted = match factor {
+            -1 => self.config.settings.default_replication_factor,
+            factor => factor,
+        };
+        let copies = usize::try_from(wanted).unwrap_or(0);
         if copies == 0 || copies > brokers.len() {
             return Err(TopicRefused::new(
                 ErrorCode::InvalidReplicationFactor,
                 format!(
-                    "replication factor {factor} is not between 1 and the number of brokers, {}",
+                    "replication factor {wanted} is not between 1 and the number of brokers, {}",
                     brokers.len()
                 ),
             ));

@@ -48,6 +48,10 @@ pub struct LogConfig {
     pub segment_bytes: u32,
     /// Kafka's `segment.ms`: a segment is closed when a record is this much newer than its first.
     pub segment_time: Duration,
+    /// Kafka's `segment.jitter.ms`: how much earlier a segment may be closed, by chance.
+    pub segment_jitter: Duration,
+    /// Kafka's `segment.index.bytes`: a segment is closed rather than its index grown past it.
+    pub segment_index_bytes: u32,
     /// Kafka's `index.interval.bytes`: bytes of log between two index entries.
     pub index_interval_bytes: u32,
     /// Kafka's `message.timestamp.type`.
@@ -60,6 +64,13 @@ pub struct LogConfig {
     pub max_compaction_lag: Option<Duration>,
     /// Kafka's `min.cleanable.dirty.ratio`: compacts once this share of the bytes is new.
     pub min_cleanable_dirty_ratio: f64,
+    /// Kafka's `flush.messages`: records after which a relaxed log is synced; `None` is without
+    /// limit. What is journaled is synced before it is acknowledged in any case.
+    pub flush_messages: Option<u64>,
+    /// Kafka's `flush.ms`: time after which a relaxed log is synced; `None` is without limit.
+    pub flush_interval: Option<Duration>,
+    /// Kafka's `file.delete.delay.ms`: how long files outlive the removal of their records.
+    pub file_delete_delay: Duration,
 }
 
 impl Default for LogConfig {
@@ -72,12 +83,17 @@ impl Default for LogConfig {
             retention_bytes: None,
             segment_bytes: 1 << 30,
             segment_time: DAY * 7,
+            segment_jitter: Duration::ZERO,
+            segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             timestamp_type: TimestampType::CreateTime,
             delete_retention: DAY,
             min_compaction_lag: Duration::ZERO,
             max_compaction_lag: None,
             min_cleanable_dirty_ratio: 0.5,
+            flush_messages: None,
+            flush_interval: None,
+            file_delete_delay: Duration::from_secs(60),
         }
     }
 }

@@ -45,15 +45,15 @@ pub(super) fn effective<'a>(
     defaults: &'a TopicDefaults,
     own: &'a BTreeMap<String, String>,
 ) -> impl Iterator<Item = Effective<'a>> {
-    TOPIC_KEYS.iter().map(move |key| {
+    TOPIC_KEYS.iter().filter_map(move |key| {
         let (value, source) = if let Some(value) = own.get(key.name) {
             (value.as_str(), Source::Topic)
         } else if let Some(value) = defaults.get(key.name) {
             (value, Source::Broker)
         } else {
-            (key.default, Source::Default)
+            (key.default?, Source::Default)
         };
-        Effective { key, value, source }
+        Some(Effective { key, value, source })
     })
 }
 

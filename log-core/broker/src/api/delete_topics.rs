@@ -57,7 +57,10 @@ async fn delete(node: &Node, wanted: DeleteTopicState, first: bool) -> Deletable
         topic_id: wanted.topic_id,
         ..Default::default()
     };
-    let found = if first {
+    let found = if !node.config.settings.delete_topics {
+        let message = "topics are not deleted here: delete.topic.enable is false";
+        Err(TopicRefused::new(ErrorCode::TopicDeletionDisabled, message))
+    } else if first {
         find(node, &wanted)
     } else {
         let message = "the topic is named more than once in the request";

@@ -10,7 +10,7 @@ use headwater_wire::messages::describe_configs::{
 
 use super::configs::{self, Effective, Source, effective};
 use super::{Handler, Reply};
-use crate::config::{BROKER_KEYS, BrokerSettings};
+use crate::config::{BROKER_KEYS, BrokerConfig, BrokerKey};
 use crate::context::RequestContext;
 use crate::node::Node;
 use crate::topic_creation::{TopicRefused, check_name};
@@ -113,18 +113,20 @@ fn topic_config(
         if config.source == Source::Topic {
             synonyms.push(synonym(key.name, config.value, Source::Topic));
         }
-        let name = key.broker_name.unwrap_or(key.name);
+        let name = key.broker_names.first().map_or(key.name, |name| name.name);
         if let Some(value) = node.config.topic_defaults.get(key.name) {
             synonyms.push(synonym(name, value, Source::Broker));
         }
-        synonyms.push(synonym(name, key.default, Source::Default));
+        if let Some(default) = key.default {
+            synonyms.push(synonym(name, default, Source::Default));
+        }
     }
     DescribeConfigsResourceResult {
         name: key.name.to_owned(),
         value: Some(config.value.to_owned()),
         config_source: config.source.code(),
         synonyms,
-        config_type: key.kind.code(),
+        config_type: key.shape.kind.code(),
         documentation: detail.documentation.then(|| key.doc.to_owned()),
         ..Default::default()
     }
@@ -149,10 +151,10 @@ fn broker(
             ),
         ));
     }
-    let defaults = BrokerSettings::default();
-    let describe = |key: &crate::config::BrokerKey| {
-        let value = (key.value)(&node.config.settings);
-        let default = (key.value)(&defaults);
+    let built_in = BrokerConfig::built_in();
+    let describe = |key: &&BrokerKey| {
+        let value = key.show(&node.config);
+        let default = key.show(&built_in);
         let source = if value == default {
             Source::Default
         } else {
@@ -160,22 +162,25 @@ fn broker(
         };
         let synonyms = [(value.clone(), Source::Broker), (default, Source::Default)]
             .into_iter()
-            .filter(|(_, synonym)| {
-                detail.synonyms && (source == Source::Broker || *synonym == source)
+            .filter(|(value, synonym)| {
+                let counts = source == Source::Broker || *synonym == source;
+                detail.synonyms && value.is_some() && counts
             })
             .map(|(value, source)| DescribeConfigsSynonym {
                 name: key.name.to_owned(),
-                value: Some(value),
+                value,
                 source: source.code(),
             });
         DescribeConfigsResourceResult {
             name: key.name.to_owned(),
             synonyms: synonyms.collect(),
-            value: Some(value),
+            value,
             read_only: true,
             config_source: source.code(),
-            config_type: key.kind.code(),
-            documentation: detail.documentation.then(|| key.doc.to_owned()),
+            config_type: key.shape.kind.code(),
+            documentation: detail
+                .documentation
+                .then(|| key.documentation().into_owned()),
             ..Default::default()
         }
     };

@@ -11,7 +11,7 @@ use headwater_wire::messages::incremental_alter_configs::{
 
 use super::configs;
 use super::{Handler, Reply};
-use crate::config::{TopicConfig, ValueKind, topic_key};
+use crate::config::{TopicConfig, topic_key};
 use crate::context::RequestContext;
 use crate::metadata::Command;
 use crate::node::Node;
@@ -83,7 +83,7 @@ async fn alter(
             .get(&config.name)
             .map(String::as_str)
             .or_else(|| node.config.topic_defaults.get(&config.name))
-            .or_else(|| topic_key(&config.name).map(|key| key.default));
+            .or_else(|| topic_key(&config.name).and_then(|key| key.default));
         if changes
             .insert(config.name.clone(), change(config, current)?)
             .is_some()
@@ -122,7 +122,7 @@ fn change(config: &AlterableConfig, current: Option<&str>) -> Result<Option<Stri
     if config.config_operation == 0 {
         return Ok(Some(value.to_owned()));
     }
-    if key.kind != ValueKind::List {
+    if !key.shape.kind.is_list() {
         return Err(refuse(format!(
             "{name} is no list: set it instead of adding or removing"
         )));

@@ -1,13 +1,18 @@
 //! The broker's own configuration.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use super::topic_config::TopicDefaults;
-use super::value::ValueKind;
+use super::broker_keys::{BROKER_KEYS, BrokerKey, broker_key};
+use super::elsewhere::{Family, family};
+use super::listeners::{ListenerTexts, Resolved};
+use super::nearest::nearest;
+use super::settings::BrokerSettings;
+use super::topic_config::TopicConfig;
+use super::topic_defaults::TopicDefaults;
 
 /// Everything a broker is started with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BrokerConfig {
     /// Directory that holds all of the node's data; created if it is not there.
     pub data_dir: PathBuf,
@@ -23,6 +28,8 @@ pub struct BrokerConfig {
     pub settings: BrokerSettings,
     /// Defaults of topics.
     pub topic_defaults: TopicDefaults,
+    /// What [`BrokerConfig::apply`] was given, by name of the setting.
+    pub(super) given: BTreeMap<&'static str, String>,
 }
 
 /// Where clients reach the broker, when it is not where it listens.
@@ -34,33 +41,23 @@ pub struct Advertised {
     pub port: Option<u16>,
 }
 
-/// Settings of a broker, with Kafka's names and defaults where Kafka has them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BrokerSettings {
-    /// `num.partitions`: partitions of a topic created without a number.
-    pub num_partitions: i32,
-    /// `auto.create.topics.enable`: Metadata creates topics that are not there.
-    pub auto_create_topics: bool,
-    /// `socket.request.max.bytes`: longest request frame.
-    pub request_max_bytes: u32,
-    /// `queued.max.request.bytes`: bytes of all requests being worked on.
-    pub queued_max_request_bytes: u32,
-    /// `fetch.max.bytes`: longest fetch answer, apart from a single batch that is longer.
-    pub fetch_max_bytes: u32,
-    /// `queued.max.response.bytes`: bytes of all fetch answers being made or sent. Ours.
-    pub queued_max_response_bytes: u32,
-    /// `max.connections`.
-    pub max_connections: u32,
-    /// `connections.max.idle.ms`.
-    pub connections_max_idle: Duration,
-    /// `log.retention.check.interval.ms`: pause between two passes of retention and compaction.
-    pub retention_check_interval: Duration,
-    /// `group.initial.rebalance.delay.ms` (KIP-134): how long a new group waits for more members.
-    pub group_initial_rebalance_delay: Duration,
-    /// `offsets.topic.num.partitions`. Takes effect when the topic is created.
-    pub offsets_topic_partitions: i32,
-    /// `transaction.state.log.num.partitions`. Takes effect when the topic is created.
-    pub transaction_topic_partitions: i32,
+/// Why a broker configuration was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {reason}")]
+pub struct InvalidBrokerConfig {
+    /// Name of the setting.
+    pub name: String,
+    /// What is wrong, or what is expected.
+    pub reason: String,
+}
+
+impl InvalidBrokerConfig {
+    pub(super) fn new(name: &str, reason: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: reason.into(),
+        }
+    }
 }
 
 impl BrokerConfig {
@@ -74,171 +71,196 @@ impl BrokerConfig {
             rack: None,
             settings: BrokerSettings::default(),
             topic_defaults: TopicDefaults::default(),
+            given: BTreeMap::new(),
         }
     }
-}
 
-impl Default for BrokerSettings {
-    fn default() -> Self {
-        Self {
-            num_partitions: 1,
-            auto_create_topics: true,
-            request_max_bytes: 100 * 1024 * 1024,
-            queued_max_request_bytes: 128 * 1024 * 1024,
-            fetch_max_bytes: 55 * 1024 * 1024,
-            queued_max_response_bytes: 64 * 1024 * 1024,
-            max_connections: 4_096,
-            connections_max_idle: Duration::from_secs(600),
-            retention_check_interval: Duration::from_secs(30),
-            group_initial_rebalance_delay: Duration::from_secs(3),
-            offsets_topic_partitions: 50,
-            transaction_topic_partitions: 50,
-        }
-    }
-}
-
-/// Why a broker configuration was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid value for {name}: {reason}")]
-pub struct InvalidBrokerConfig {
-    /// Name of the setting.
-    pub name: &'static str,
-    /// What is expected.
-    pub reason: String,
-}
-
-impl BrokerSettings {
-    /// Checks that the settings can work together.
+    /// A configuration from Kafka's properties, such as
+    /// [`parse_properties`](super::parse_properties) reads from a `server.properties`: `log.dirs`
+    /// must be among them; without `listeners` it is `PLAINTEXT://:9092`.
     ///
     /// # Errors
-    /// [`InvalidBrokerConfig`] names the first that cannot.
-    pub fn validate(&self) -> Result<(), InvalidBrokerConfig> {
-        let positive = [
-            ("num.partitions", i64::from(self.num_partitions)),
-            (
-                "socket.request.max.bytes",
-                i64::from(self.request_max_bytes),
-            ),
-            ("fetch.max.bytes", i64::from(self.fetch_max_bytes)),
-            (
-                "queued.max.response.bytes",
-                i64::from(self.queued_max_response_bytes),
-            ),
-            ("max.connections", i64::from(self.max_connections)),
-            (
-                "offsets.topic.num.partitions",
-                i64::from(self.offsets_topic_partitions),
-            ),
-            (
-                "transaction.state.log.num.partitions",
-                i64::from(self.transaction_topic_partitions),
-            ),
-        ];
-        if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value < 1) {
-            return Err(InvalidBrokerConfig {
-                name,
-                reason: "must be at least 1".to_owned(),
-            });
+    /// [`InvalidBrokerConfig`], as for [`BrokerConfig::apply`].
+    pub fn from_properties(
+        pairs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, InvalidBrokerConfig> {
+        let mut config = Self::new(PathBuf::new(), "0.0.0.0:9092");
+        config.apply(pairs)?;
+        if config.data_dir.as_os_str().is_empty() {
+            let reason = "must be set: it is where all data is kept";
+            return Err(InvalidBrokerConfig::new("log.dirs", reason));
         }
-        if self.queued_max_request_bytes < self.request_max_bytes {
-            let reason = format!(
-                "must be at least socket.request.max.bytes, {}",
-                self.request_max_bytes
-            );
-            return Err(InvalidBrokerConfig {
-                name: "queued.max.request.bytes",
-                reason,
-            });
+        Ok(config)
+    }
+
+    /// Sets what Kafka's properties say. Of a name that comes twice the last counts. Settings that
+    /// have no effect here are accepted with a warning; what cannot be done is an error.
+    ///
+    /// # Errors
+    /// [`InvalidBrokerConfig`] for a name that is not known, with the one it may have been meant to
+    /// be, a value that cannot be, and values that contradict each other.
+    pub fn apply(
+        &mut self,
+        pairs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), InvalidBrokerConfig> {
+        for (name, text) in pairs {
+            self.set(&name, &text)?;
+        }
+        self.resolve_identity()?;
+        self.settings.validate()?;
+        self.check_topic_defaults()
+    }
+
+    /// What a setting was given, if it was.
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
+        self.given.get(name).cloned()
+    }
+
+    /// Sets one property. Those about the broker's identity take effect with
+    /// [`BrokerConfig::resolve_identity`].
+    pub(crate) fn set(&mut self, name: &str, text: &str) -> Result<(), InvalidBrokerConfig> {
+        let Some(key) = broker_key(name) else {
+            return match family(name) {
+                Some(Family::WithoutEffect(reason)) => {
+                    tracing::warn!("{name} has no effect: {reason}");
+                    Ok(())
+                }
+                Some(Family::Refused(reason)) => {
+                    let reason = format!("cannot be set: {reason}");
+                    Err(InvalidBrokerConfig::new(name, reason))
+                }
+                None => Err(unknown(name)),
+            };
+        };
+        let shown = key
+            .apply(self, text)
+            .map_err(|reason| InvalidBrokerConfig::new(name, reason))?;
+        if let Some(reason) = key.without_effect() {
+            tracing::warn!("{name} has no effect: {reason}");
+        }
+        self.given.insert(key.name, shown);
+        Ok(())
+    }
+
+    /// Checks that the defaults of topics can be a topic's configuration.
+    pub(crate) fn check_topic_defaults(&self) -> Result<(), InvalidBrokerConfig> {
+        TopicConfig::new(&self.topic_defaults, &BTreeMap::new())
+            .map(drop)
+            .map_err(|error| InvalidBrokerConfig::new("the defaults of topics", error.to_string()))
+    }
+
+    fn resolve_identity(&mut self) -> Result<(), InvalidBrokerConfig> {
+        let ids = ["node.id", "broker.id"].map(|name| (name, self.given.get(name)));
+        if let [(_, Some(node)), (name, Some(broker))] = ids
+            && node != broker
+        {
+            return Err(InvalidBrokerConfig::new(
+                name,
+                "must be the same as node.id",
+            ));
+        }
+        if let Some(id) = ids.into_iter().find_map(|(_, id)| id) {
+            self.node_id = id.parse().unwrap_or(self.node_id);
+        }
+        if let Some(rack) = self.given("broker.rack") {
+            self.rack = Some(rack);
+        }
+        self.resolve_directory()?;
+        self.check_alone()?;
+        let text = |name| self.given.get(name).map(String::as_str);
+        let texts = ListenerTexts {
+            listeners: text("listeners"),
+            advertised: text("advertised.listeners"),
+            controller_names: text("controller.listener.names"),
+            protocols: text("listener.security.protocol.map"),
+            inter_broker_name: text("inter.broker.listener.name"),
+        };
+        let Resolved { listen, advertised } = texts.resolve()?;
+        if let Some(listen) = listen {
+            self.listen = listen;
+        }
+        if advertised.is_some() {
+            self.advertised = advertised;
         }
         Ok(())
     }
+
+    fn resolve_directory(&mut self) -> Result<(), InvalidBrokerConfig> {
+        for name in ["log.dirs", "log.dir"] {
+            if let Some(dir) = self.given.get(name) {
+                if dir.is_empty() || dir.contains(',') {
+                    return Err(InvalidBrokerConfig::new(name, "must be one directory"));
+                }
+                self.data_dir = dir.into();
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that nothing says there are other nodes.
+    fn check_alone(&self) -> Result<(), InvalidBrokerConfig> {
+        if let Some(roles) = self.given.get("process.roles")
+            && !(roles.contains("broker") && roles.contains("controller"))
+        {
+            let reason = "must be broker,controller: a node is both";
+            return Err(InvalidBrokerConfig::new("process.roles", reason));
+        }
+        let own = format!("{}@", self.node_id);
+        if let Some(voters) = self.given.get("controller.quorum.voters")
+            && !voters.is_empty()
+            && (voters.contains(',') || !voters.starts_with(&own))
+        {
+            let reason = format!("must be this node alone, {own}HOST:PORT");
+            return Err(InvalidBrokerConfig::new("controller.quorum.voters", reason));
+        }
+        if let Some(servers) = self.given.get("controller.quorum.bootstrap.servers")
+            && servers.contains(',')
+        {
+            let name = "controller.quorum.bootstrap.servers";
+            return Err(InvalidBrokerConfig::new(name, "must be this node alone"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn show_listeners(&self) -> Option<String> {
+        (!self.listen.is_empty()).then(|| format!("PLAINTEXT://{}", self.listen))
+    }
+
+    pub(super) fn show_advertised(&self) -> Option<String> {
+        let Some(advertised) = &self.advertised else {
+            return self.show_listeners();
+        };
+        let port = match (advertised.port, self.listen.rsplit_once(':')) {
+            (Some(port), _) => port.to_string(),
+            (None, Some((_, port))) => port.to_owned(),
+            (None, None) => String::new(),
+        };
+        Some(format!("PLAINTEXT://{}:{port}", advertised.host))
+    }
+
+    pub(super) fn show_data_dir(&self) -> Option<String> {
+        let dir = self.data_dir.display().to_string();
+        (!dir.is_empty()).then_some(dir)
+    }
+
+    /// What every setting is before anybody sets it.
+    pub(crate) fn built_in() -> Self {
+        Self {
+            node_id: -1,
+            ..Self::new(PathBuf::new(), "")
+        }
+    }
 }
 
-/// One broker setting as DescribeConfigs shows it.
-pub(crate) struct BrokerKey {
-    pub(crate) name: &'static str,
-    pub(crate) kind: ValueKind,
-    pub(crate) doc: &'static str,
-    pub(crate) value: fn(&BrokerSettings) -> String,
+fn unknown(name: &str) -> InvalidBrokerConfig {
+    let known = BROKER_KEYS.iter().map(|key: &&BrokerKey| key.name);
+    let reason = match nearest(name, known) {
+        Some(near) => format!("there is no such setting; did you mean {near}?"),
+        None => "there is no such setting".to_owned(),
+    };
+    InvalidBrokerConfig::new(name, reason)
 }
 
-/// The broker settings that can be looked up.
-pub(crate) static BROKER_KEYS: &[BrokerKey] = &[
-    BrokerKey {
-        name: "auto.create.topics.enable",
-        kind: ValueKind::Boolean,
-        doc: "Metadata creates topics that are not there.",
-        value: |settings| settings.auto_create_topics.to_string(),
-    },
-    BrokerKey {
-        name: "connections.max.idle.ms",
-        kind: ValueKind::Long,
-        doc: "Idle time after which a connection is closed, in milliseconds.",
-        value: |settings| settings.connections_max_idle.as_millis().to_string(),
-    },
-    BrokerKey {
-        name: "fetch.max.bytes",
-        kind: ValueKind::Int,
-        doc: "Longest fetch answer, in bytes, apart from a single batch that is longer.",
-        value: |settings| settings.fetch_max_bytes.to_string(),
-    },
-    BrokerKey {
-        name: "group.initial.rebalance.delay.ms",
-        kind: ValueKind::Int,
-        doc: "Time a new group waits for more members before its first rebalance, in milliseconds.",
-        value: |settings| {
-            settings
-                .group_initial_rebalance_delay
-                .as_millis()
-                .to_string()
-        },
-    },
-    BrokerKey {
-        name: "log.retention.check.interval.ms",
-        kind: ValueKind::Long,
-        doc: "Pause between two passes of retention and compaction, in milliseconds.",
-        value: |settings| settings.retention_check_interval.as_millis().to_string(),
-    },
-    BrokerKey {
-        name: "max.connections",
-        kind: ValueKind::Int,
-        doc: "Connections served at a time.",
-        value: |settings| settings.max_connections.to_string(),
-    },
-    BrokerKey {
-        name: "num.partitions",
-        kind: ValueKind::Int,
-        doc: "Partitions of a topic created without a number.",
-        value: |settings| settings.num_partitions.to_string(),
-    },
-    BrokerKey {
-        name: "offsets.topic.num.partitions",
-        kind: ValueKind::Int,
-        doc: "Partitions of __consumer_offsets, when it is created.",
-        value: |settings| settings.offsets_topic_partitions.to_string(),
-    },
-    BrokerKey {
-        name: "queued.max.request.bytes",
-        kind: ValueKind::Long,
-        doc: "Bytes of all requests being worked on.",
-        value: |settings| settings.queued_max_request_bytes.to_string(),
-    },
-    BrokerKey {
-        name: "queued.max.response.bytes",
-        kind: ValueKind::Long,
-        doc: "Bytes of all fetch answers being made or sent.",
-        value: |settings| settings.queued_max_response_bytes.to_string(),
-    },
-    BrokerKey {
-        name: "socket.request.max.bytes",
-        kind: ValueKind::Int,
-        doc: "Longest request, in bytes.",
-        value: |settings| settings.request_max_bytes.to_string(),
-    },
-    BrokerKey {
-        name: "transaction.state.log.num.partitions",
-        kind: ValueKind::Int,
-        doc: "Partitions of __transaction_state, when it is created.",
-        value: |settings| settings.transaction_topic_partitions.to_string(),
-    },
-];
+#[cfg(test)]
+mod tests;

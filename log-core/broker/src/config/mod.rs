@@ -1,13 +1,26 @@
 //! Configuration: the broker's own, and that of topics. The only code that turns configuration text
 //! into typed values; from here on there are no strings.
+//!
+//! [`TOPIC_KEYS`] and the broker's keys are the tables; [`BrokerConfig::apply`] reads a broker's
+//! properties as Kafka operators write them.
 
 mod broker_config;
+mod broker_keys;
+mod elsewhere;
+mod listeners;
+mod nearest;
+mod properties;
+mod settings;
 mod topic_config;
+mod topic_defaults;
 mod topic_keys;
 mod value;
 
-pub use broker_config::{Advertised, BrokerConfig, BrokerSettings, InvalidBrokerConfig};
-pub(crate) use broker_config::{BROKER_KEYS, BrokerKey};
-pub use topic_config::{InvalidTopicConfig, TopicConfig, TopicDefaults};
-pub use topic_keys::{TOPIC_KEYS, TopicKey, topic_key};
-pub use value::ValueKind;
+pub use broker_config::{Advertised, BrokerConfig, InvalidBrokerConfig};
+pub(crate) use broker_keys::{BROKER_KEYS, BrokerKey};
+pub use properties::{InvalidProperties, parse_properties};
+pub use settings::{BrokerSettings, CleanerSettings};
+pub use topic_config::{InvalidTopicConfig, TopicConfig};
+pub use topic_defaults::TopicDefaults;
+pub use topic_keys::{BrokerName, Only, TOPIC_KEYS, TopicKey, Unit, topic_key};
+pub use value::{Check, Shape, Value, ValueKind};

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headwater_storage::LogConfig;
+use headwater_wire::records::Compression;
 
-use super::topic_keys::{TOPIC_KEYS, topic_key};
+use super::topic_defaults::TopicDefaults;
+use super::topic_keys::{TOPIC_KEYS, TopicKey, topic_key};
+use super::value::Value;
 
 /// A topic's configuration with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +23,21 @@ pub struct TopicConfig {
     pub timestamp_after_max: Option<Duration>,
     /// `min.insync.replicas`.
     pub min_insync_replicas: u32,
+    /// `compression.type`; `None` stores batches as their producers compressed them.
+    pub compression: Option<Compression>,
+    /// The level of `compression`, for the codecs that have levels: `compression.gzip.level` and
+    /// its like.
+    pub compression_level: Option<i32>,
+    /// Levels by codec, before it is known which counts.
+    pub(super) levels: CompressionLevels,
 }
 
-/// Values a broker gives to topics that do not set their own, on top of the built-in defaults.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct TopicDefaults(BTreeMap<String, String>);
+/// `compression.gzip.level` and `compression.zstd.level` (KIP-390).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct CompressionLevels {
+    pub(super) gzip: Option<i32>,
+    pub(super) zstd: i32,
+}
 
 /// Why a topic configuration was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,29 +55,24 @@ pub enum InvalidTopicConfig {
         /// What is expected.
         reason: String,
     },
-}
-
-impl TopicDefaults {
-    /// Checks and takes over `values` by setting name.
-    ///
-    /// # Errors
-    /// [`InvalidTopicConfig`] for an unknown name or a value that cannot be.
-    pub fn new(values: BTreeMap<String, String>) -> Result<Self, InvalidTopicConfig> {
-        TopicConfig::new(&Self::default(), &values)?;
-        Ok(Self(values))
-    }
-
-    /// The broker's own value of a setting, if it has one.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
+    /// Two settings contradict each other.
+    #[error(
+        "min.compaction.lag.ms, {least}, is more than max.compaction.lag.ms, {most}: no record could be compacted in time"
+    )]
+    CompactionLags {
+        /// `min.compaction.lag.ms`.
+        least: u128,
+        /// `max.compaction.lag.ms`.
+        most: u128,
+    },
 }
 
 impl TopicConfig {
     /// Builds the configuration of a topic that sets `values`.
     ///
     /// # Errors
-    /// [`InvalidTopicConfig`] for an unknown name or a value that cannot be.
+    /// [`InvalidTopicConfig`] for an unknown name, a value that cannot be, or two that contradict
+    /// each other.
     pub fn new(
         defaults: &TopicDefaults,
         values: &BTreeMap<String, String>,
@@ -75,14 +83,24 @@ impl TopicConfig {
         let mut config = Self::unset();
         for key in TOPIC_KEYS {
             let own = values.get(key.name).map(String::as_str);
-            let value = own
-                .or_else(|| defaults.get(key.name))
-                .unwrap_or(key.default);
-            (key.read)(&mut config, value).map_err(|reason| InvalidTopicConfig::Value {
-                name: key.name.to_owned(),
-                value: value.to_owned(),
-                reason,
-            })?;
+            let text = own.or_else(|| defaults.get(key.name)).or(key.default);
+            if let Some(text) = text {
+                key.apply(&mut config, text)?;
+            }
+        }
+        config.compression_level = match config.compression {
+            Some(Compression::Gzip) => config.levels.gzip,
+            Some(Compression::Zstd) => Some(config.levels.zstd),
+            Some(Compression::Snappy | Compression::Lz4 | Compression::None) | None => None,
+        };
+        let lags = (config.log.min_compaction_lag, config.log.max_compaction_lag);
+        if let (least, Some(most)) = lags
+            && least > most
+        {
+            return Err(InvalidTopicConfig::CompactionLags {
+                least: least.as_millis(),
+                most: most.as_millis(),
+            });
         }
         Ok(config)
     }
@@ -104,6 +122,38 @@ impl TopicConfig {
             timestamp_before_max: None,
             timestamp_after_max: None,
             min_insync_replicas: 1,
+            compression: None,
+            compression_level: None,
+            levels: CompressionLevels::default(),
+        }
+    }
+}
+
+impl TopicKey {
+    /// Reads `text`, checks it and puts it into `config`.
+    fn apply(&self, config: &mut TopicConfig, text: &str) -> Result<(), InvalidTopicConfig> {
+        let value = self.read(text)?;
+        (self.apply)(config, value);
+        Ok(())
+    }
+
+    /// Reads `text` and checks it.
+    ///
+    /// # Errors
+    /// [`InvalidTopicConfig::Value`].
+    pub fn read(&self, text: &str) -> Result<Value, InvalidTopicConfig> {
+        let refused = |reason| InvalidTopicConfig::Value {
+            name: self.name.to_owned(),
+            value: text.to_owned(),
+            reason,
+        };
+        let value = self.shape.read(text).map_err(refused)?;
+        match self.only {
+            Some(only) if value.to_string() != only.value => Err(refused(format!(
+                "only {} is possible: {}",
+                only.value, only.reason
+            ))),
+            _ => Ok(value),
         }
     }
 }

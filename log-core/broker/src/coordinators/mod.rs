@@ -17,6 +17,7 @@ mod producer_ids;
 mod relaxed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_coordination::ProducerIdentity;
 use headwater_coordination::groups::{GroupConfig, GroupCoordinator, Input};
@@ -152,8 +153,15 @@ impl Coordinators {
 }
 
 fn empty_groups(node: &Node) -> GroupCoordinator {
+    let settings = &node.config.settings;
     GroupCoordinator::new(GroupConfig {
-        initial_rebalance_delay: node.config.settings.group_initial_rebalance_delay,
+        min_session_timeout: settings.group_min_session_timeout,
+        max_session_timeout: settings.group_max_session_timeout,
+        initial_rebalance_delay: settings.group_initial_rebalance_delay,
+        max_size: settings.group_max_size as usize,
+        offset_metadata_max: settings.offset_metadata_max_bytes as usize,
+        offsets_retention: Duration::from_secs(60 * u64::from(settings.offsets_retention_minutes)),
+        offsets_retention_check_interval: settings.offsets_retention_check_interval,
         ..GroupConfig::default()
     })
 }
@@ -165,7 +173,11 @@ fn empty_transactions(node: &Node) -> TransactionCoordinator {
         .map_or(node.config.settings.offsets_topic_partitions, |topic| {
             topic.image.partition_count()
         });
+    let settings = &node.config.settings;
     let config = TransactionConfig {
+        max_timeout: settings.transaction_max_timeout,
+        id_expiration: settings.transactional_id_expiration,
+        expiration_check_interval: settings.transactional_id_check_interval,
         offsets_topic_partitions,
         ..TransactionConfig::default()
     };

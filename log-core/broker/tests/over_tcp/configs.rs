@@ -140,7 +140,6 @@ async fn settings_are_changed_one_by_one() {
         (0, "max.message.bytes", None),
         (0, "no.such.setting", Some("1")),
         (2, "max.message.bytes", Some("1")),
-        (3, "cleanup.policy", Some("delete")),
     ] {
         let code = alter(&mut client, operation, name, value).await;
         assert_eq!(
