@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::admin::Admin;
-use crate::cluster::{Cluster, Transport};
+use crate::cluster::{Cluster, Reach, Transport};
 use crate::config::ClientConfig;
 use crate::consumer::{Consumer, ConsumerConfig};
 use crate::error::ClientError;
@@ -70,6 +70,7 @@ impl Client {
             transport,
             metadata,
             runtime,
+            reach: Reach::default(),
         });
         let channel = Arc::new(Channel::new(cluster.clone()));
         Ok(Self { cluster, channel })

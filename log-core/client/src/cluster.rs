@@ -1,13 +1,17 @@
 //! A cluster as everything in this crate shares it: how to reach it, and what is known of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, MetadataRecoveryStrategy};
 use crate::error::ClientError;
 use crate::metadata::{ClusterView, Metadata, TopicError, TopicView};
 use crate::retry::Retry;
@@ -25,12 +29,42 @@ pub(crate) struct Cluster {
     pub(crate) transport: Transport,
     pub(crate) metadata: Metadata,
     pub(crate) runtime: Handle,
+    pub(crate) reach: Reach,
+}
+
+/// Whether the cluster has been reached, and since when it has not.
+#[derive(Default)]
+pub(crate) struct Reach {
+    /// Whether any connection was ever made.
+    was_reached: AtomicBool,
+    /// When the first try to reach any node failed.
+    first_failure: Mutex<Option<Instant>>,
+    /// Since when metadata could not be had.
+    without_metadata: Mutex<Option<Instant>>,
+}
+
+impl Reach {
+    /// A connection was made.
+    pub(crate) fn reached(&self) {
+        self.was_reached.store(true, Ordering::Release);
+    }
+
+    /// No node could be reached. Returns how long that has been so, if none ever was.
+    pub(crate) fn failed(&self) -> Option<Duration> {
+        if self.was_reached.load(Ordering::Acquire) {
+            return None;
+        }
+        let first = *self.first_failure.lock().get_or_insert_with(Instant::now);
+        Some(first.elapsed())
+    }
 }
 
 /// The topics of a metadata request.
 pub(crate) enum Topics<'a> {
     All,
     Named(&'a [Arc<str>]),
+    /// Those with these ids, whose names are not known.
+    Ids(&'a [Uuid]),
 }
 
 impl Cluster {
@@ -59,19 +93,55 @@ impl Cluster {
                     })
                     .collect(),
             ),
+            Topics::Ids(ids) => Some(
+                ids.iter()
+                    .map(|id| MetadataRequestTopic {
+                        topic_id: *id,
+                        name: None,
+                    })
+                    .collect(),
+            ),
         };
-        let limit = limit.min(self.config.request_timeout);
-        let response = channel.call(Target::Any, limit, i16::MAX, |_| MetadataRequest {
+        let request = MetadataRequest {
             topics: names,
             allow_auto_topic_creation,
             ..MetadataRequest::default()
-        });
-        let response = response.await?;
-        let code = ErrorCode::from_code(response.error_code);
-        if code != ErrorCode::None {
-            return Err(ClientError::broker("asking for metadata", code));
+        };
+        let limit = limit.min(self.config.request_timeout);
+        let mut is_again = false;
+        loop {
+            let request = request.clone();
+            let response = channel.call(Target::Any, limit, i16::MAX, |_| request);
+            let response = response.await.inspect_err(|_| self.without_metadata())?;
+            let code = ErrorCode::from_code(response.error_code);
+            if code == ErrorCode::RebootstrapRequired && self.rebootstraps() && !is_again {
+                // What is known belongs to another cluster, or to one that is no more (KIP-1102).
+                self.metadata.forget_nodes();
+                is_again = true;
+                continue;
+            }
+            if code != ErrorCode::None {
+                return Err(ClientError::broker("asking for metadata", code));
+            }
+            *self.reach.without_metadata.lock() = None;
+            return Ok(self.metadata.apply(response, is_complete));
         }
-        Ok(self.metadata.apply(response, is_complete))
+    }
+
+    /// Whether the bootstrap servers are asked again when no known node answers.
+    pub(crate) fn rebootstraps(&self) -> bool {
+        self.config.metadata_recovery_strategy == MetadataRecoveryStrategy::Rebootstrap
+    }
+
+    /// Metadata could not be had: after long enough, not from the nodes known so far any more.
+    fn without_metadata(&self) {
+        let mut since = self.reach.without_metadata.lock();
+        let began = *since.get_or_insert_with(Instant::now);
+        let trigger = self.config.metadata_recovery_rebootstrap_trigger;
+        if self.rebootstraps() && began.elapsed() >= trigger {
+            *since = None;
+            self.metadata.forget_nodes();
+        }
     }
 
     /// Every topic of the cluster, by name. The cache then has these and no others.

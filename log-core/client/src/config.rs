@@ -25,9 +25,27 @@ pub struct ClientConfig {
     pub socket_connection_setup_timeout: Duration,
     /// `metadata.max.age.ms`: metadata older than this is asked for again. 5 min.
     pub metadata_max_age: Duration,
+    /// `metadata.recovery.strategy`: what to do when none of the known nodes answers. Rebootstrap.
+    pub metadata_recovery_strategy: MetadataRecoveryStrategy,
+    /// `metadata.recovery.rebootstrap.trigger.ms`: when metadata could not be had for this long, the
+    /// known nodes are forgotten and the bootstrap servers asked (KIP-1102). 5 min.
+    pub metadata_recovery_rebootstrap_trigger: Duration,
+    /// How long bootstrap servers none of which was ever reached are tried before calls fail with
+    /// [`ClientError::Unreachable`](crate::ClientError::Unreachable), if their own limit is later.
+    /// Kafka's clients have no such limit. 5 s.
+    pub bootstrap_timeout: Duration,
     /// The largest response accepted, in bytes. 128 MiB; must be above `fetch.max.bytes` by the
     /// size of the largest batch.
     pub max_response_bytes: usize,
+}
+
+/// What a client does when none of the nodes it knows answers (`metadata.recovery.strategy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataRecoveryStrategy {
+    /// `none`: tries them on and on.
+    None,
+    /// `rebootstrap`: asks the bootstrap servers as well (KIP-899).
+    Rebootstrap,
 }
 
 impl Default for ClientConfig {
@@ -43,6 +61,9 @@ impl Default for ClientConfig {
             reconnect_backoff_max: Duration::from_secs(1),
             socket_connection_setup_timeout: Duration::from_secs(10),
             metadata_max_age: Duration::from_secs(300),
+            metadata_recovery_strategy: MetadataRecoveryStrategy::Rebootstrap,
+            metadata_recovery_rebootstrap_trigger: Duration::from_secs(300),
+            bootstrap_timeout: Duration::from_secs(5),
             max_response_bytes: 128 << 20,
         }
     }

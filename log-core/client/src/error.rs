@@ -42,6 +42,19 @@ pub enum ClientError {
         /// Why.
         source: Arc<io::Error>,
     },
+    /// No node was ever reached: whatever is wrong has been wrong from the start. Trying again helps
+    /// once a node listens there.
+    #[error(
+        "none of the bootstrap servers {servers} could be reached within {after:?}; check bootstrap.servers and that a node listens there: {source}"
+    )]
+    Unreachable {
+        /// The servers tried.
+        servers: String,
+        /// For how long.
+        after: Duration,
+        /// The last failure.
+        source: Arc<ClientError>,
+    },
     /// The connection was lost with the call under way. What was asked may have happened.
     #[error("connection to {address} was lost: {reason}")]
     Disconnected {
@@ -182,7 +195,19 @@ impl ClientError {
             Self::Timeout { .. }
             | Self::Connect { .. }
             | Self::Disconnected { .. }
+            | Self::Unreachable { .. }
             | Self::UnknownNode(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether no node of the cluster was ever reached, looking through wrappers.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Timeout {
+                cause: Some(cause), ..
+            } => cause.is_unreachable(),
             _ => false,
         }
     }
@@ -196,6 +221,7 @@ impl ClientError {
                 ErrorCode::ProducerFenced
                     | ErrorCode::InvalidProducerEpoch
                     | ErrorCode::FencedInstanceId
+                    | ErrorCode::UnreleasedInstanceId
             )
         )
     }
@@ -209,6 +235,8 @@ impl ClientError {
                 ErrorCode::UnknownMemberId
                     | ErrorCode::IllegalGeneration
                     | ErrorCode::RebalanceInProgress
+                    | ErrorCode::FencedMemberEpoch
+                    | ErrorCode::StaleMemberEpoch
             )
         )
     }
@@ -221,6 +249,10 @@ impl ClientError {
                 code,
                 ErrorCode::ProducerFenced
                     | ErrorCode::FencedInstanceId
+                    | ErrorCode::UnreleasedInstanceId
+                    | ErrorCode::UnsupportedAssignor
+                    | ErrorCode::InvalidRegularExpression
+                    | ErrorCode::GroupMaxSizeReached
                     | ErrorCode::TransactionalIdAuthorizationFailed
                     | ErrorCode::ClusterAuthorizationFailed
                     | ErrorCode::GroupAuthorizationFailed

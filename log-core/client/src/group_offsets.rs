@@ -1,6 +1,7 @@
 //! Offsets that groups commit: written to and read from the group's coordinator.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_wire::ErrorCode;
@@ -12,20 +13,30 @@ use headwater_wire::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
     OffsetFetchResponse,
 };
+use uuid::Uuid;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Topics};
 use crate::consumer::ConsumerGroupMetadata;
 use crate::coordinator::{Coordinator, is_elsewhere};
 use crate::error::ClientError;
+use crate::metadata::ClusterView;
 use crate::retry::Retry;
 use crate::transport::Channel;
 use crate::{OffsetAndMetadata, TopicPartition};
 
 /// The last version with topic names; later ones have ids.
-const VERSION_MAX: i16 = 9;
+const NAMED_VERSION_MAX: i16 = 9;
 
 /// Offsets by partition.
 pub(crate) type Offsets = HashMap<TopicPartition, OffsetAndMetadata>;
+
+/// Where calls about a group's offsets go.
+#[derive(Clone, Copy)]
+pub(crate) struct Route<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) channel: &'a Channel,
+    pub(crate) coordinator: &'a Coordinator,
+}
 
 /// Commits offsets as `group` within `limit`.
 pub(crate) async fn commit(
@@ -36,13 +47,31 @@ pub(crate) async fn commit(
     offsets: &Offsets,
     limit: Duration,
 ) -> Result<(), ClientError> {
+    let route = Route {
+        cluster,
+        channel,
+        coordinator,
+    };
+    commit_as(route, || group.clone(), offsets, limit).await
+}
+
+/// As [`commit`]; `member` tells as whom, anew for each try: a member whose epoch
+/// has moved on meanwhile commits in the new one (KIP-848).
+pub(crate) async fn commit_as(
+    route: Route<'_>,
+    member: impl Fn() -> ConsumerGroupMetadata,
+    offsets: &Offsets,
+    limit: Duration,
+) -> Result<(), ClientError> {
     if offsets.is_empty() {
         return Ok(());
     }
+    let mut group = member();
     let operation = format!("committing offsets of group {}", group.group_id);
-    let mut retry = Retry::new(operation.clone(), limit, &cluster.config);
-    let topics = commit_topics(offsets);
+    let mut retry = Retry::new(operation.clone(), limit, &route.cluster.config);
     loop {
+        let view = route.cluster.view();
+        let topics = commit_topics(offsets, &view);
         let build = |version: i16| OffsetCommitRequest {
             group_id: group.group_id.clone(),
             generation_id_or_member_epoch: group.generation_id,
@@ -51,15 +80,16 @@ pub(crate) async fn commit(
             topics: topics.clone(),
             ..OffsetCommitRequest::default()
         };
-        let call = coordinator.call(
-            cluster,
-            channel,
+        let has_ids = topics.iter().all(|topic| !topic.topic_id.is_nil());
+        let call = route.coordinator.call(
+            route.cluster,
+            route.channel,
             &mut retry,
-            VERSION_MAX,
+            version_max(has_ids),
             build,
-            commit_code,
+            |response| first_failure(response, &view).0,
         );
-        let (code, partition) = first_failure(&call.await?);
+        let (code, partition) = first_failure(&call.await?, &view);
         if code == ErrorCode::None {
             return Ok(());
         }
@@ -68,15 +98,45 @@ pub(crate) async fn commit(
             None => operation.clone(),
         };
         let error = ClientError::broker(operation, code);
+        if code == ErrorCode::StaleMemberEpoch {
+            let now = member();
+            if now.generation_id > 0 && now.generation_id != group.generation_id {
+                group = now;
+                retry.pause_anyway(error).await?;
+                continue;
+            }
+        }
         // The member has to rejoin before it can commit again: waiting does not help.
         if error.is_rebalanced() {
             return Err(error);
         }
         retry.pause(error).await?;
+        if code == ErrorCode::UnknownTopicId {
+            let names = offsets.keys().map(|partition| partition.topic.clone());
+            relearn(route, names.collect(), &retry).await;
+        }
     }
 }
 
-fn commit_topics(offsets: &Offsets) -> Vec<OffsetCommitRequestTopic> {
+/// The highest version that goes: ids instead of names only where all are known.
+fn version_max(has_ids: bool) -> i16 {
+    if has_ids { i16::MAX } else { NAMED_VERSION_MAX }
+}
+
+/// Asks for topics again whose ids have turned out to be of topics that are no more.
+async fn relearn(route: Route<'_>, mut names: Vec<Arc<str>>, retry: &Retry) {
+    names.sort();
+    names.dedup();
+    let topics = Topics::Named(&names);
+    let refreshed = route
+        .cluster
+        .refresh(route.channel, topics, false, retry.remaining());
+    if let Err(error) = refreshed.await {
+        tracing::debug!(%error, "topic ids could not be refreshed");
+    }
+}
+
+fn commit_topics(offsets: &Offsets, view: &ClusterView) -> Vec<OffsetCommitRequestTopic> {
     let mut sorted: Vec<(&TopicPartition, &OffsetAndMetadata)> = offsets.iter().collect();
     sorted.sort_by_key(|(partition, _)| *partition);
     let mut topics: Vec<OffsetCommitRequestTopic> = Vec::new();
@@ -94,33 +154,44 @@ fn commit_topics(offsets: &Offsets) -> Vec<OffsetCommitRequestTopic> {
             Some(topic) => topic.partitions.push(committed),
             None => topics.push(OffsetCommitRequestTopic {
                 name: partition.topic.to_string(),
+                topic_id: view.topic_id(&partition.topic).unwrap_or_default(),
                 partitions: vec![committed],
-                ..OffsetCommitRequestTopic::default()
             }),
         }
     }
     topics
 }
 
-fn commit_code(response: &OffsetCommitResponse) -> ErrorCode {
-    first_failure(response).0
+/// The name of a topic in an answer, which has either that or an id.
+fn name_of(name: String, id: Uuid, view: &ClusterView) -> String {
+    if !name.is_empty() || id.is_nil() {
+        return name;
+    }
+    let known = view.topic_names.get(&id);
+    known.map_or_else(|| id.to_string(), ToString::to_string)
 }
 
 /// The code that decides; one that sends the call elsewhere comes before the others.
-fn first_failure(response: &OffsetCommitResponse) -> (ErrorCode, Option<TopicPartition>) {
+fn first_failure(
+    response: &OffsetCommitResponse,
+    view: &ClusterView,
+) -> (ErrorCode, Option<TopicPartition>) {
     let failures = || {
         response.topics.iter().flat_map(|topic| {
-            topic.partitions.iter().filter_map(|partition| {
+            topic.partitions.iter().filter_map(move |partition| {
                 let code = ErrorCode::from_code(partition.error_code);
-                let name = TopicPartition::new(topic.name.as_str(), partition.partition_index);
-                (code != ErrorCode::None).then_some((code, Some(name)))
+                (code != ErrorCode::None).then_some((code, topic, partition.partition_index))
             })
         })
     };
-    let elsewhere = failures().find(|(code, _)| is_elsewhere(*code));
-    elsewhere
-        .or_else(|| failures().next())
-        .unwrap_or((ErrorCode::None, None))
+    let elsewhere = failures().find(|(code, ..)| is_elsewhere(*code));
+    match elsewhere.or_else(|| failures().next()) {
+        Some((code, topic, index)) => {
+            let name = name_of(topic.name.clone(), topic.topic_id, view);
+            (code, Some(TopicPartition::new(name, index)))
+        }
+        None => (ErrorCode::None, None),
+    }
 }
 
 /// Reads a group's committed offsets: of `partitions`, or all there are. Partitions without one
@@ -136,16 +207,46 @@ pub(crate) async fn fetch(
     require_stable: bool,
     limit: Duration,
 ) -> Result<Offsets, ClientError> {
-    let operation = format!("reading offsets of group {group_id}");
-    let mut retry = Retry::new(operation.clone(), limit, &cluster.config);
-    let topics = partitions.map(by_topic);
+    let route = Route {
+        cluster,
+        channel,
+        coordinator,
+    };
+    let nobody = || ConsumerGroupMetadata::new(group_id);
+    fetch_as(route, nobody, partitions, require_stable, limit).await
+}
+
+/// As [`fetch`], as a member of the group: one in an old epoch is told so, and asks again in its
+/// new one (KIP-848).
+pub(crate) async fn fetch_as(
+    route: Route<'_>,
+    member: impl Fn() -> ConsumerGroupMetadata,
+    partitions: Option<&[TopicPartition]>,
+    require_stable: bool,
+    limit: Duration,
+) -> Result<Offsets, ClientError> {
+    let mut group = member();
+    let operation = format!("reading offsets of group {}", group.group_id);
+    let mut retry = Retry::new(operation.clone(), limit, &route.cluster.config);
+    let wanted = partitions.map(by_topic);
     loop {
-        let build =
-            |version: i16| fetch_request(version, group_id, topics.as_ref(), require_stable);
-        let call = coordinator.call(cluster, channel, &mut retry, VERSION_MAX, build, fetch_code);
+        let view = route.cluster.view();
+        let topics = wanted.as_ref().map(|wanted| with_ids(wanted, &view));
+        // All topics may be more than those whose ids are known.
+        let has_ids = topics
+            .as_ref()
+            .is_some_and(|topics| topics.iter().all(|topic| !topic.topic_id.is_nil()));
+        let call = route.coordinator.call(
+            route.cluster,
+            route.channel,
+            &mut retry,
+            version_max(has_ids),
+            |version: i16| fetch_request(version, &group, topics.as_deref(), require_stable),
+            fetch_code,
+        );
         let response = call.await?;
         let failure = match fetch_code(&response) {
-            ErrorCode::None => match read(response) {
+            ErrorCode::None => match read(response, &view) {
                 Ok(offsets) => return Ok(offsets),
                 Err((partition, code)) => {
                     ClientError::broker(format!("{operation} at {partition}"), code)
@@ -153,7 +254,21 @@ pub(crate) async fn fetch(
             },
             code => ClientError::broker(&operation, code),
         };
+        if failure.code() == Some(ErrorCode::StaleMemberEpoch) {
+            let now = member();
+            if now.generation_id != group.generation_id {
+                group = now;
+                retry.pause_anyway(failure).await?;
+                continue;
+            }
+        }
+        let is_unknown = failure.code() == Some(ErrorCode::UnknownTopicId);
         retry.pause(failure).await?;
+        if is_unknown {
+            let names = wanted.iter().flatten();
+            let names = names.map(|(name, _)| name.as_str().into());
+            relearn(route, names.collect(), &retry).await;
+        }
     }
 }
 
@@ -174,10 +289,21 @@ fn by_topic(partitions: &[TopicPartition]) -> Vec<(String, Vec<i32>)> {
     topics
 }
 
+fn with_ids(topics: &[(String, Vec<i32>)], view: &ClusterView) -> Vec<OffsetFetchRequestTopics> {
+    let named = topics
+        .iter()
+        .map(|(name, indexes)| OffsetFetchRequestTopics {
+            name: name.clone(),
+            topic_id: view.topic_id(name).unwrap_or_default(),
+            partition_indexes: indexes.clone(),
+        });
+    named.collect()
+}
+
 fn fetch_request(
     version: i16,
-    group_id: &str,
-    topics: Option<&Vec<(String, Vec<i32>)>>,
+    group: &ConsumerGroupMetadata,
+    topics: Option<&[OffsetFetchRequestTopics]>,
     require_stable: bool,
 ) -> OffsetFetchRequest {
     let mut request = OffsetFetchRequest {
@@ -185,30 +311,20 @@ fn fetch_request(
         ..OffsetFetchRequest::default()
     };
     if version >= 8 {
-        let topics = topics.map(|topics| {
-            let named = topics
-                .iter()
-                .map(|(name, indexes)| OffsetFetchRequestTopics {
-                    name: name.clone(),
-                    partition_indexes: indexes.clone(),
-                    ..OffsetFetchRequestTopics::default()
-                });
-            named.collect()
-        });
+        let is_member = !group.member_id.is_empty();
         request.groups = vec![OffsetFetchRequestGroup {
-            group_id: group_id.to_owned(),
-            topics,
-            ..OffsetFetchRequestGroup::default()
+            group_id: group.group_id.clone(),
+            member_id: Some(group.member_id.clone()).filter(|_| is_member),
+            member_epoch: if is_member { group.generation_id } else { -1 },
+            topics: topics.map(<[_]>::to_vec),
         }];
     } else {
-        request.group_id = group_id.to_owned();
+        request.group_id.clone_from(&group.group_id);
         request.topics = topics.map(|topics| {
-            let named = topics
-                .iter()
-                .map(|(name, indexes)| OffsetFetchRequestTopic {
-                    name: name.clone(),
-                    partition_indexes: indexes.clone(),
-                });
+            let named = topics.iter().map(|topic| OffsetFetchRequestTopic {
+                name: topic.name.clone(),
+                partition_indexes: topic.partition_indexes.clone(),
+            });
             named.collect()
         });
     }
@@ -220,52 +336,59 @@ fn fetch_code(response: &OffsetFetchResponse) -> ErrorCode {
     ErrorCode::from_code(of_group.unwrap_or(response.error_code))
 }
 
-fn read(response: OffsetFetchResponse) -> Result<Offsets, (TopicPartition, ErrorCode)> {
+/// One partition of an answer, whatever its version.
+struct Found {
+    index: i32,
+    offset: i64,
+    epoch: i32,
+    metadata: Option<String>,
+    code: i16,
+}
+
+fn read(
+    response: OffsetFetchResponse,
+    view: &ClusterView,
+) -> Result<Offsets, (TopicPartition, ErrorCode)> {
     let mut offsets = Offsets::new();
-    let mut add = |topic: &str, index, offset, epoch: i32, metadata: Option<String>, code| {
-        let partition = TopicPartition::new(topic, index);
-        let code = ErrorCode::from_code(code);
+    let mut add = |topic: &str, found: Found| {
+        let partition = TopicPartition::new(topic, found.index);
+        let code = ErrorCode::from_code(found.code);
         if code != ErrorCode::None {
             return Err((partition, code));
         }
-        if offset >= 0 {
-            let leader_epoch = Some(epoch).filter(|epoch| *epoch >= 0);
-            let metadata = metadata.unwrap_or_default();
-            offsets.insert(
-                partition,
-                OffsetAndMetadata {
-                    offset,
-                    leader_epoch,
-                    metadata,
-                },
-            );
+        if found.offset >= 0 {
+            let offset = OffsetAndMetadata {
+                offset: found.offset,
+                leader_epoch: Some(found.epoch).filter(|epoch| *epoch >= 0),
+                metadata: found.metadata.unwrap_or_default(),
+            };
+            offsets.insert(partition, offset);
         }
         Ok(())
     };
     for topic in response.topics {
         for p in topic.partitions {
-            let (index, epoch) = (p.partition_index, p.committed_leader_epoch);
-            add(
-                &topic.name,
-                index,
-                p.committed_offset,
-                epoch,
-                p.metadata,
-                p.error_code,
-            )?;
+            let found = Found {
+                index: p.partition_index,
+                offset: p.committed_offset,
+                epoch: p.committed_leader_epoch,
+                metadata: p.metadata,
+                code: p.error_code,
+            };
+            add(&topic.name, found)?;
         }
     }
     for topic in response.groups.into_iter().flat_map(|group| group.topics) {
+        let name = name_of(topic.name, topic.topic_id, view);
         for p in topic.partitions {
-            let (index, epoch) = (p.partition_index, p.committed_leader_epoch);
-            add(
-                &topic.name,
-                index,
-                p.committed_offset,
-                epoch,
-                p.metadata,
-                p.error_code,
-            )?;
+            let found = Found {
+                index: p.partition_index,
+                offset: p.committed_offset,
+                epoch: p.committed_leader_epoch,
+                metadata: p.metadata,
+                code: p.error_code,
+            };
+            add(&name, found)?;
         }
     }
     Ok(offsets)

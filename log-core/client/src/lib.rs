@@ -46,6 +46,7 @@ mod error;
 mod group_offsets;
 mod list_offsets;
 mod metadata;
+mod metrics;
 pub mod producer;
 mod retry;
 mod topic_partition;
@@ -53,14 +54,16 @@ mod transport;
 
 pub use admin::Admin;
 pub use client::Client;
-pub use config::{ClientConfig, ConfigError};
+pub use config::{ClientConfig, ConfigError, MetadataRecoveryStrategy};
 pub use consumer::{
-    Assignor, AutoOffsetReset, Consumer, ConsumerConfig, ConsumerGroupMetadata, ConsumerRecord,
-    FetchedBatch, FetchedBatches, IsolationLevel, MemberAssignment, MemberSubscription,
-    OffsetAndTimestamp, RebalanceListener, Watermarks,
+    Assignor, AutoOffsetReset, Consumer, ConsumerConfig, ConsumerGroupMetadata,
+    ConsumerInterceptor, ConsumerMetrics, ConsumerRecord, FetchedBatch, FetchedBatches,
+    GroupProtocol, IsolationLevel, MemberAssignment, MemberSubscription, OffsetAndTimestamp,
+    RebalanceListener, RebalanceProtocol, Watermarks,
 };
 pub use error::ClientError;
 pub use metadata::{ClusterView, NodeView, PartitionView, TopicView};
+pub use metrics::Timing;
 pub use producer::{
     Acks, AppendError, AppendGuard, Delivery, PartitionAppender, Producer, ProducerConfig,
     ProducerRecord, RecordMetadata, murmur2, partition_for_key,

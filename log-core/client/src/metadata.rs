@@ -109,6 +109,8 @@ pub struct ClusterView {
     pub nodes: BTreeMap<i32, NodeView>,
     /// The topics asked for so far, by name.
     pub topics: HashMap<Arc<str>, Arc<TopicView>>,
+    /// Their names, by id; topics without an id are not in it.
+    pub topic_names: HashMap<Uuid, Arc<str>>,
 }
 
 impl ClusterView {
@@ -117,6 +119,27 @@ impl ClusterView {
         self.topics
             .get(&partition.topic)?
             .partition(partition.partition)
+    }
+
+    /// The topic's id; `None` if it has not been asked for, or the broker gives none.
+    pub fn topic_id(&self, name: &str) -> Option<Uuid> {
+        let id = self.topics.get(name)?.id;
+        (!id.is_nil()).then_some(id)
+    }
+
+    fn insert(&mut self, topic: TopicView) {
+        let (name, id) = (topic.name.clone(), topic.id);
+        self.remove(&name);
+        if !id.is_nil() {
+            self.topic_names.insert(id, name.clone());
+        }
+        self.topics.insert(name, Arc::new(topic));
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(known) = self.topics.remove(name) {
+            self.topic_names.remove(&known.id);
+        }
     }
 
     /// The node that leads the partition, if there is one and it is known.
@@ -146,12 +169,13 @@ impl Metadata {
             cluster_id: response.cluster_id,
             controller: Some(response.controller_id).filter(|id| *id >= 0),
             nodes: BTreeMap::new(),
-            topics: if is_complete {
-                HashMap::new()
-            } else {
-                view.topics.clone()
-            },
+            topics: HashMap::new(),
+            topic_names: HashMap::new(),
         };
+        if !is_complete {
+            next.topics.clone_from(&view.topics);
+            next.topic_names.clone_from(&view.topic_names);
+        }
         for broker in response.brokers {
             let node = NodeView {
                 id: broker.node_id,
@@ -173,12 +197,12 @@ impl Metadata {
             let name: Arc<str> = name.into();
             if error != ErrorCode::None {
                 if error == ErrorCode::UnknownTopicOrPartition {
-                    next.topics.remove(&name);
+                    next.remove(&name);
                 }
                 errors.push(TopicError { topic: name, error });
             } else if let Some(topic) = TopicView::new(topic) {
                 let topic = keep_newer(topic, view.topics.get(&name));
-                next.topics.insert(name, Arc::new(topic));
+                next.insert(topic);
             }
         }
         *view = Arc::new(next);
@@ -190,9 +214,17 @@ impl Metadata {
         let mut view = self.view.write();
         if view.topics.contains_key(name) {
             let mut next = ClusterView::clone(&view);
-            next.topics.remove(name);
+            next.remove(name);
             *view = Arc::new(next);
         }
+    }
+
+    /// Drops the known nodes, so that only the bootstrap servers are left to ask (KIP-1102).
+    pub(crate) fn forget_nodes(&self) {
+        let mut view = self.view.write();
+        let mut next = ClusterView::clone(&view);
+        next.nodes.clear();
+        *view = Arc::new(next);
     }
 
     /// Notes where a node is that metadata has not named yet, such as a coordinator.

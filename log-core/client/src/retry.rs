@@ -77,7 +77,8 @@ impl Retry {
     /// # Errors
     /// `failure` itself if a retry cannot help; a timeout naming it if the time is over.
     pub(crate) async fn pause(&mut self, failure: ClientError) -> Result<(), ClientError> {
-        if !failure.is_retriable() {
+        // Who was never reached in all this time is not about to be.
+        if !failure.is_retriable() || matches!(failure, ClientError::Unreachable { .. }) {
             return Err(failure);
         }
         self.pause_anyway(failure).await

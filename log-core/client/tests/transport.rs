@@ -252,3 +252,48 @@ async fn nobody_there_is_told_in_time() {
         assert!(error.to_string().contains("bootstrap.servers"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn bootstrap_servers_that_were_never_there_are_named_soon() {
+    // A port that was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    let config = ClientConfig {
+        bootstrap_timeout: Duration::from_millis(300),
+        ..ClientConfig::new(&address)
+    };
+    let client = Client::new(config).expect("a runtime");
+    let named = |error: ClientError| {
+        assert!(error.is_unreachable() && error.is_retriable(), "{error}");
+        assert!(error.to_string().contains(&address), "{error}");
+    };
+    let started = Instant::now();
+    named(client.admin().describe_cluster().await.expect_err("nobody"));
+    let producer = client
+        .producer(headwater_client::ProducerConfig::default())
+        .expect("a producer");
+    let record = headwater_client::ProducerRecord::new("t", "v");
+    named(producer.send(record).await.expect_err("nobody"));
+    let appended = producer.append("t", 0, -1, None, Some(b"v"), &[]);
+    appended.expect("room");
+    named(producer.flush().await.expect_err("nobody"));
+    for group_protocol in [
+        headwater_client::GroupProtocol::Classic,
+        headwater_client::GroupProtocol::Consumer,
+    ] {
+        let config = headwater_client::ConsumerConfig {
+            group_protocol,
+            ..headwater_client::ConsumerConfig::new("g")
+        };
+        let consumer = client.consumer(config).expect("a consumer");
+        consumer.subscribe(["t"], None).expect("a group");
+        let error = loop {
+            if let Err(error) = consumer.poll(Duration::from_millis(100)).await {
+                break error;
+            }
+        };
+        named(error);
+    }
+    assert!(started.elapsed() < Duration::from_secs(10));
+}

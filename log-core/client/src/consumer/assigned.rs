@@ -118,6 +118,13 @@ impl Assigned {
             .sum();
     }
 
+    /// Takes these out of the assignment; the others go on as they are.
+    pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) {
+        let kept = self.partitions.keys();
+        let kept: Vec<TopicPartition> = kept.filter(|p| !partitions.contains(p)).cloned().collect();
+        self.assign(kept);
+    }
+
     pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
         let mut partitions: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
         partitions.sort();

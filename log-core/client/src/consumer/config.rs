@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::assignor::{Assignor, RangeAssignor, StickyAssignor};
+use super::assignor::{Assignor, CooperativeStickyAssignor, RangeAssignor};
+use super::interceptor::ConsumerInterceptor;
 use crate::config::ConfigError;
 
 /// Where to start when a partition has no committed offset, or one that is out of range
@@ -16,6 +17,20 @@ pub enum AutoOffsetReset {
     Latest,
     /// Nowhere: [`Consumer::poll`](crate::Consumer::poll) fails.
     None,
+    /// `by_duration`: at the first record that is no older than this, or at the end if there is
+    /// none (KIP-1106).
+    ByDuration(Duration),
+}
+
+/// Who assigns partitions to the members of a group (`group.protocol`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// `classic`: one of the members, by an [`Assignor`].
+    Classic,
+    /// `consumer`: the coordinator, without stopping members that keep what they have (KIP-848).
+    /// `session.timeout.ms`, `heartbeat.interval.ms` and `partition.assignment.strategy` have no
+    /// meaning then: the broker sets the first two, and `group.remote.assignor` stands for the third.
+    Consumer,
 }
 
 /// Which records of transactions are seen (`isolation.level`).
@@ -44,6 +59,11 @@ pub struct ConsumerConfig {
     /// `group.instance.id`: makes the member static, so that it keeps its partitions over a
     /// restart within the session timeout (KIP-345).
     pub group_instance_id: Option<String>,
+    /// `group.protocol`. Classic.
+    pub group_protocol: GroupProtocol,
+    /// `group.remote.assignor`: the broker's assignor under the consumer protocol, such as
+    /// `uniform` or `range`; `None` leaves it to the broker.
+    pub group_remote_assignor: Option<String>,
     /// `session.timeout.ms`: without a heartbeat for this long, the member is put out. 45 s.
     pub session_timeout: Duration,
     /// `heartbeat.interval.ms`. 3 s.
@@ -85,10 +105,15 @@ pub struct ConsumerConfig {
     pub metadata_max_age: Duration,
     /// `allow.auto.create.topics`: let the broker create subscribed topics that are missing. On.
     pub allow_auto_create_topics: bool,
+    /// `exclude.internal.topics`: keep the log's own topics out of pattern subscriptions. On.
+    pub exclude_internal_topics: bool,
+    /// `interceptor.classes`: told of what polls return and of commits (KIP-42). None.
+    pub interceptors: Vec<Arc<dyn ConsumerInterceptor>>,
     /// `client.rack`: where this consumer is, for the broker's and the assignor's choice.
     pub client_rack: Option<String>,
     /// `partition.assignment.strategy`, the preferred first; the group uses the first that all
-    /// members have. Range, then sticky.
+    /// members have. Partitions are only handed over cooperatively, without a stop for all, if every
+    /// assignor named here can (KIP-429). Range, then cooperative-sticky.
     pub assignors: Vec<Arc<dyn Assignor>>,
 }
 
@@ -97,6 +122,8 @@ impl Default for ConsumerConfig {
         Self {
             group_id: None,
             group_instance_id: None,
+            group_protocol: GroupProtocol::Classic,
+            group_remote_assignor: None,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
             max_poll_interval: Duration::from_secs(300),
@@ -115,8 +142,10 @@ impl Default for ConsumerConfig {
             default_api_timeout: Duration::from_secs(60),
             metadata_max_age: Duration::from_secs(300),
             allow_auto_create_topics: true,
+            exclude_internal_topics: true,
+            interceptors: Vec::new(),
             client_rack: None,
-            assignors: vec![Arc::new(RangeAssignor), Arc::new(StickyAssignor)],
+            assignors: vec![Arc::new(RangeAssignor), Arc::new(CooperativeStickyAssignor)],
         }
     }
 }
@@ -154,6 +183,10 @@ impl ConsumerConfig {
                 "max.partition.fetch.bytes",
                 "must be at least 1",
             ));
+        }
+        if self.group_remote_assignor.is_some() && self.group_protocol == GroupProtocol::Classic {
+            let reason = "needs group.protocol=consumer";
+            return Err(ConfigError::new("group.remote.assignor", reason));
         }
         if self.assignors.is_empty() {
             return Err(ConfigError::new(

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::assigned::Assigned;
 use super::config::ConsumerConfig;
 use super::group::Group;
+use super::metrics::Counters;
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::transport::Channel;
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     /// What the next poll fails with.
     failure: Mutex<Option<ClientError>>,
     pub(crate) is_closed: AtomicBool,
+    pub(crate) counters: Counters,
 }
 
 impl Core {
@@ -45,6 +47,7 @@ impl Core {
             ready: Notify::new(),
             failure: Mutex::new(None),
             is_closed: AtomicBool::new(false),
+            counters: Counters::default(),
             config,
         }
     }
@@ -53,6 +56,14 @@ impl Core {
     pub(crate) fn fail(&self, error: ClientError) {
         self.failure.lock().get_or_insert(error);
         self.ready.notify_one();
+    }
+
+    /// Has the next poll fail if no node of the cluster was ever reached, which a task that tries
+    /// on and on would keep to itself.
+    pub(crate) fn tell_if_unreachable(&self, error: &ClientError) {
+        if error.is_unreachable() {
+            self.fail(error.clone());
+        }
     }
 
     pub(crate) fn take_failure(&self) -> Option<ClientError> {

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -194,11 +195,12 @@ impl Fetcher {
         self.events.push(
             async move {
                 let wanted = todo.iter().map(|todo| {
-                    let is_earliest = todo.kind == TodoKind::FindEnd(AutoOffsetReset::Earliest);
-                    (
-                        todo.partition.clone(),
-                        if is_earliest { EARLIEST } else { LATEST },
-                    )
+                    let which = match todo.kind {
+                        TodoKind::FindEnd(AutoOffsetReset::Earliest) => EARLIEST,
+                        TodoKind::FindEnd(AutoOffsetReset::ByDuration(age)) => before_now(age),
+                        _ => LATEST,
+                    };
+                    (todo.partition.clone(), which)
                 });
                 let (isolation, limit) =
                     (core.config.isolation_level, core.config.default_api_timeout);
@@ -326,6 +328,7 @@ impl Fetcher {
                 self.refresh_at = retry_at;
                 if let Err(error) = result {
                     tracing::debug!(%error, "metadata could not be refreshed");
+                    self.core.tell_if_unreachable(&error);
                 }
             }
         }
@@ -412,6 +415,16 @@ impl Fetcher {
                         .found(&todo.partition, todo.id, position);
                 }
                 Some(Err(error)) => self.not_found(vec![todo], &error, retry_at),
+                // No record is that young: from the end on, all that come are.
+                Some(Ok(None))
+                    if matches!(todo.kind, TodoKind::FindEnd(AutoOffsetReset::ByDuration(_))) =>
+                {
+                    let to = Position::Reset(AutoOffsetReset::Latest);
+                    self.core
+                        .assigned
+                        .lock()
+                        .found(&todo.partition, todo.id, to);
+                }
                 Some(Ok(None)) | None => {
                     self.core
                         .assigned
@@ -432,5 +445,15 @@ impl Fetcher {
         if !error.is_retriable() {
             self.core.fail(error.clone());
         }
+        self.core.tell_if_unreachable(error);
     }
+}
+
+/// The time that long ago, in milliseconds since the epoch.
+fn before_now(age: Duration) -> i64 {
+    let then = SystemTime::now().checked_sub(age);
+    let since = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }

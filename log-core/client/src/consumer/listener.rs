@@ -12,7 +12,9 @@ pub trait RebalanceListener: Send + Sync {
     /// These will be given up once this returns; offsets can still be committed.
     async fn on_partitions_revoked(&self, consumer: &Consumer, partitions: &[TopicPartition]);
 
-    /// These are now assigned. Under the classic eager protocol they are all the member has.
+    /// These are new. Under the eager form of the classic protocol, which takes everything away
+    /// first, they are all the member has; under its cooperative form and under
+    /// `group.protocol=consumer` they come to what it has, and may be none.
     async fn on_partitions_assigned(&self, consumer: &Consumer, partitions: &[TopicPartition]);
 
     /// These are already another member's; nothing can be committed any more.

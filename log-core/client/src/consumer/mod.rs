@@ -1,14 +1,17 @@
 //! Reading records: alone or in a group.
 //!
-//! - `consumer`: what users call; `core`: what it shares with its tasks.
-//! - `assigned`: positions and buffers, pure; `fetcher` and `fetch`: the task that fills them.
+//! - `consumer`: what users call, in the files `subscribe`, `commits`, `positions` and `lookup` too;
+//!   `core`: what it shares with its tasks.
+//! - `rebalance`, `group`: membership, under either protocol.
+//! - `assigned`: positions and buffers, pure; `fetcher`, `fetch`: the task that fills them.
 //! - `aborted`: leaving out aborted transactions.
-//! - `group`, `join`, `protocol`: membership, rebalances, heartbeats, commits.
-//! - [`assignor`]: who gets what.
+//! - [`assignor`]: who gets what, where members decide.
+//! - `interceptor`, `metrics`: looking on.
 
 mod aborted;
 mod assigned;
 pub mod assignor;
+mod commits;
 mod config;
 #[expect(
     clippy::module_inception,
@@ -20,14 +23,22 @@ mod fetch;
 mod fetcher;
 mod group;
 mod group_metadata;
-mod join;
+mod interceptor;
 mod listener;
-pub(crate) mod protocol;
+mod lookup;
+mod metrics;
+mod positions;
+mod rebalance;
 mod record;
+mod subscribe;
+mod subscription;
 
-pub use assignor::{Assignor, MemberAssignment, MemberSubscription};
-pub use config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
+pub use assignor::{Assignor, MemberAssignment, MemberSubscription, RebalanceProtocol};
+pub use config::{AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
 pub use consumer::Consumer;
+pub(crate) use group::protocol;
 pub use group_metadata::ConsumerGroupMetadata;
+pub use interceptor::ConsumerInterceptor;
 pub use listener::RebalanceListener;
+pub use metrics::ConsumerMetrics;
 pub use record::{ConsumerRecord, FetchedBatch, FetchedBatches, OffsetAndTimestamp, Watermarks};

@@ -320,6 +320,9 @@ impl Sender {
                 self.is_refreshing = false;
                 if let Err(error) = result {
                     tracing::debug!(%error, "metadata could not be refreshed");
+                    if error.is_unreachable() {
+                        self.fail_all(&error);
+                    }
                 }
                 self.refresh_at = now + self.core.cluster.config.retry_backoff;
             }
@@ -346,6 +349,13 @@ impl Sender {
                     transactional.changed.notify_waiters();
                 }
             }
+        }
+    }
+
+    /// Fails everything that waits: there has never been a node to send it to.
+    fn fail_all(&self, error: &ClientError) {
+        for queue in &self.active {
+            self.drop_unsent(&mut queue.state.lock(), error, true);
         }
     }
 

@@ -187,7 +187,9 @@ impl Channel {
             Target::Any => {
                 let mut addresses: Vec<String> =
                     view.nodes.values().map(crate::NodeView::address).collect();
-                addresses.extend(self.cluster.config.bootstrap_servers.iter().cloned());
+                if addresses.is_empty() || self.cluster.rebootstraps() {
+                    addresses.extend(self.cluster.config.bootstrap_servers.iter().cloned());
+                }
                 self.open_any(addresses).await
             }
         }
@@ -210,7 +212,15 @@ impl Channel {
                 }
             }
         }
-        Err(failure)
+        let config = &self.cluster.config;
+        match self.cluster.reach.failed() {
+            Some(after) if after >= config.bootstrap_timeout => Err(ClientError::Unreachable {
+                servers: config.bootstrap_servers.join(", "),
+                after,
+                source: Arc::new(failure),
+            }),
+            _ => Err(failure),
+        }
     }
 
     /// The connection to `address`, made if need be. After a failed attempt that failure stands
@@ -245,6 +255,7 @@ impl Channel {
         }
         match self.connect(&address).await {
             Ok(open) => {
+                self.cluster.reach.reached();
                 let open = Arc::new(open);
                 slot.open = Some(open.clone());
                 slot.backoff.reset();

@@ -4,50 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::diary::{Diary, poll_until, shares};
 use crate::support::{Cluster, cluster, read, text, unique, until};
 use async_trait::async_trait;
 use bytes::Bytes;
 use headwater_client::consumer::assignor::{RoundRobinAssignor, StickyAssignor, TopicPartitions};
 use headwater_client::{
-    Assignor, AutoOffsetReset, ClientError, Consumer, ConsumerConfig, MemberAssignment,
-    MemberSubscription, OffsetAndMetadata, ProducerConfig, RebalanceListener, TopicPartition,
+    Assignor, AutoOffsetReset, ClientError, ConsumerConfig, MemberAssignment, MemberSubscription,
+    OffsetAndMetadata, ProducerConfig, TopicPartition,
 };
-use parking_lot::Mutex;
-
-/// Writes down what it is told.
-#[derive(Default)]
-struct Diary {
-    entries: Mutex<Vec<(&'static str, Vec<i32>)>>,
-}
-
-impl Diary {
-    fn note(&self, what: &'static str, partitions: &[TopicPartition]) {
-        let mut indexes: Vec<i32> = partitions.iter().map(|p| p.partition).collect();
-        indexes.sort_unstable();
-        self.entries.lock().push((what, indexes));
-    }
-
-    fn entries(&self) -> Vec<(&'static str, Vec<i32>)> {
-        self.entries.lock().clone()
-    }
-}
-
-#[async_trait]
-impl RebalanceListener for Diary {
-    async fn on_partitions_revoked(&self, consumer: &Consumer, partitions: &[TopicPartition]) {
-        // Offsets can still be committed, and the consumer be asked.
-        assert_eq!(consumer.assignment().len(), partitions.len());
-        self.note("revoked", partitions);
-    }
-
-    async fn on_partitions_assigned(&self, _: &Consumer, partitions: &[TopicPartition]) {
-        self.note("assigned", partitions);
-    }
-
-    async fn on_partitions_lost(&self, _: &Consumer, partitions: &[TopicPartition]) {
-        self.note("lost", partitions);
-    }
-}
 
 fn config(group: &str) -> ConsumerConfig {
     ConsumerConfig {
@@ -58,7 +23,7 @@ fn config(group: &str) -> ConsumerConfig {
     }
 }
 
-async fn fill(cluster: &Cluster, topic: &str, partitions: i32, each: usize) {
+pub(crate) async fn fill(cluster: &Cluster, topic: &str, partitions: i32, each: usize) {
     let producer = cluster
         .client
         .producer(ProducerConfig::default())
@@ -72,27 +37,6 @@ async fn fill(cluster: &Cluster, topic: &str, partitions: i32, each: usize) {
         }
     }
     producer.close().await.expect("acknowledged");
-}
-
-/// Polls all consumers in turn until `condition` holds.
-async fn poll_until(consumers: &[&Consumer], what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + crate::support::PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not come about");
-        for consumer in consumers {
-            consumer
-                .poll(Duration::from_millis(10))
-                .await
-                .expect("a poll");
-        }
-    }
-}
-
-fn shares(consumers: &[&Consumer]) -> Vec<usize> {
-    consumers
-        .iter()
-        .map(|consumer| consumer.assignment().len())
-        .collect()
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The client against a broker, or against any cluster that `HEADWATER_TEST_BOOTSTRAP` names, such
+//! The client against a broker, or against any cluster that `HEADWATER_TEST_KAFKA` names, such
 //! as one of Apache Kafka.
 
 #![allow(
@@ -8,6 +8,9 @@
 )]
 
 mod admin;
+mod consumer_protocol;
+mod cooperative;
+mod diary;
 mod faults;
 mod groups;
 mod produce_and_consume;

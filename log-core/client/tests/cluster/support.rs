@@ -3,10 +3,15 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use headwater_broker::{Broker, BrokerConfig, Environment};
 use headwater_client::admin::NewTopic;
 use headwater_client::{Client, ClientConfig, Consumer, ConsumerRecord};
+use headwater_wire::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use headwater_wire::{ApiKey, Decoder, Message, ResponseHeader, frame};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// The longest any test waits for something that should happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,9 +25,9 @@ pub(crate) struct Cluster {
     _data_dir: Option<TempDir>,
 }
 
-/// A fresh cluster of one node, or the one that `HEADWATER_TEST_BOOTSTRAP` names.
+/// A fresh cluster of one node, or the one that `HEADWATER_TEST_KAFKA` names.
 pub(crate) async fn cluster() -> Cluster {
-    let (bootstrap, broker, data_dir) = match std::env::var("HEADWATER_TEST_BOOTSTRAP") {
+    let (bootstrap, broker, data_dir) = match std::env::var("HEADWATER_TEST_KAFKA") {
         Ok(bootstrap) => (bootstrap, None, None),
         Err(_) => {
             let data_dir = TempDir::new().expect("a directory");
@@ -58,6 +63,32 @@ impl Cluster {
             .expect("created");
         name
     }
+}
+
+/// Whether the cluster serves this API: what a broker does not have yet cannot be tested with it.
+pub(crate) async fn serves(cluster: &Cluster, key: ApiKey) -> bool {
+    let mut stream = TcpStream::connect(&cluster.bootstrap)
+        .await
+        .expect("a node");
+    let request = ApiVersionsRequest::default();
+    let chunks = frame::encode_request(&request, 0, 1, None).expect("encodes");
+    for chunk in chunks {
+        stream.write_all(&chunk).await.expect("written");
+    }
+    let mut buffer = BytesMut::new();
+    let answer = loop {
+        if let Some(answer) = frame::split(&mut buffer, 1 << 20).expect("a frame") {
+            break answer;
+        }
+        assert_ne!(stream.read_buf(&mut buffer).await.expect("read"), 0);
+    };
+    let mut input = Decoder::new(answer);
+    ResponseHeader::decode(&mut input, ApiKey::ApiVersions, 0).expect("a header");
+    let versions = ApiVersionsResponse::decode(&mut input, 0).expect("decodes");
+    versions
+        .api_keys
+        .iter()
+        .any(|api| api.api_key == key.code())
 }
 
 /// A name that no other test and no other run has.

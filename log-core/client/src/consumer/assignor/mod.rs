@@ -1,5 +1,6 @@
 //! Who of a group gets which partitions: decided by the member that leads the group.
 
+mod cooperative;
 #[cfg(test)]
 mod fixture;
 mod range;
@@ -12,6 +13,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use cooperative::CooperativeStickyAssignor;
 pub use range::RangeAssignor;
 pub use round_robin::RoundRobinAssignor;
 pub use sticky::StickyAssignor;
@@ -36,6 +38,18 @@ pub trait Assignor: Send + Sync {
         None
     }
 
+    /// As [`subscription_user_data`](Self::subscription_user_data), for assignors that also want to
+    /// tell what the member had until now.
+    fn user_data(&self, subscription: &MemberSubscription) -> Option<Bytes> {
+        self.subscription_user_data(&subscription.topics)
+    }
+
+    /// How partitions are handed over. A cooperative assignor must give nobody what another member
+    /// still owns.
+    fn rebalance_protocol(&self) -> RebalanceProtocol {
+        RebalanceProtocol::Eager
+    }
+
     /// Divides `topics` among the members; called on the leader only.
     ///
     /// It may take its time, within `max.poll.interval.ms`: create topics, say, and give out
@@ -54,6 +68,15 @@ pub trait Assignor: Send + Sync {
     fn on_assignment(&self, assignment: &MemberAssignment, group: &ConsumerGroupMetadata) {
         let _ = (assignment, group);
     }
+}
+
+/// What becomes of a member's partitions while its group rebalances (KIP-429).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebalanceProtocol {
+    /// It gives all of them up first.
+    Eager,
+    /// It keeps them, and gives up only what the new assignment takes away.
+    Cooperative,
 }
 
 impl fmt::Debug for dyn Assignor {

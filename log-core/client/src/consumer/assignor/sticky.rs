@@ -1,26 +1,34 @@
-//! A balanced division that moves as few partitions as it can.
+//! Kafka's `sticky`: a balanced division that moves as few partitions as it can (KIP-54).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use headwater_wire::{DecodeError, Decoder, Encoder};
 
 use super::{Assignor, MemberAssignment, MemberSubscription, TopicPartitions, in_order};
 use crate::TopicPartition;
 use crate::error::ClientError;
 
-/// Leaves partitions where they were as far as the counts stay balanced.
-///
-/// Its protocol is named `headwater-sticky`: it balances like Kafka's `sticky` but reads who owned
-/// what from the subscription's owned partitions (KIP-429), not from user data, so the two must not
-/// meet in one group under one name.
+/// Leaves partitions where they were as far as the counts stay balanced; between two rebalances
+/// everything stops all the same. Members tell what they had in their user data, in the form of
+/// Kafka's own assignor, so that the two meet in one group.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StickyAssignor;
 
 #[async_trait]
 impl Assignor for StickyAssignor {
     fn name(&self) -> &str {
-        "headwater-sticky"
+        "sticky"
+    }
+
+    fn user_data(&self, subscription: &MemberSubscription) -> Option<Bytes> {
+        if subscription.owned_partitions.is_empty() {
+            return None;
+        }
+        let generation = subscription.generation_id.unwrap_or(-1);
+        encode(&subscription.owned_partitions, generation)
     }
 
     async fn assign(
@@ -28,24 +36,75 @@ impl Assignor for StickyAssignor {
         topics: &TopicPartitions,
         members: &BTreeMap<String, MemberSubscription>,
     ) -> Result<BTreeMap<String, MemberAssignment>, ClientError> {
-        Ok(assign(topics, members))
+        let claims = members.iter().map(|(id, member)| {
+            let claim = member.user_data.clone().and_then(|data| decode(data).ok());
+            (id.as_str(), claim.unwrap_or_default())
+        });
+        Ok(divide(topics, members, &claims.collect()))
     }
 }
 
-fn assign(
+/// What a member says it had, and in which generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) partitions: Vec<TopicPartition>,
+    pub(super) generation: i32,
+}
+
+/// Kafka's user data of version 1: partitions by topic, then the generation.
+fn encode(partitions: &[TopicPartition], generation: i32) -> Option<Bytes> {
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for partition in partitions {
+        let indexes = topics.entry(&partition.topic).or_default();
+        indexes.push(partition.partition);
+    }
+    let mut out = Encoder::new();
+    out.put_i32(i32::try_from(topics.len()).ok()?);
+    for (topic, indexes) in topics {
+        out.put_string(Some(topic)).ok()?;
+        out.put_i32(i32::try_from(indexes.len()).ok()?);
+        for index in indexes {
+            out.put_i32(index);
+        }
+    }
+    out.put_i32(generation);
+    Some(out.into_bytes())
+}
+
+/// Reads version 1, or version 0, which has no generation.
+fn decode(data: Bytes) -> Result<Claim, DecodeError> {
+    let mut input = Decoder::new(data);
+    let mut partitions = Vec::new();
+    for _ in 0..input.take_i32()?.max(0) {
+        let name: Arc<str> = input.take_string()?.unwrap_or_default().into();
+        for _ in 0..input.take_i32()?.max(0) {
+            partitions.push(TopicPartition::new(name.clone(), input.take_i32()?));
+        }
+    }
+    let generation = input.take_i32().unwrap_or(-1);
+    Ok(Claim {
+        partitions,
+        generation,
+    })
+}
+
+/// Divides so that the counts are balanced, and moves as little as that allows.
+pub(super) fn divide(
     topics: &TopicPartitions,
     members: &BTreeMap<String, MemberSubscription>,
+    claims: &BTreeMap<&str, Claim>,
 ) -> BTreeMap<String, MemberAssignment> {
     let ordered = in_order(members);
+    let wanted: BTreeSet<&String> = members.values().flat_map(|member| &member.topics).collect();
     let mut unowned: BTreeSet<TopicPartition> = topics
         .iter()
+        .filter(|(topic, _)| wanted.contains(topic))
         .flat_map(|(topic, &count)| {
             let name: Arc<str> = topic.as_str().into();
             (0..count).map(move |partition| TopicPartition::new(name.clone(), partition))
         })
-        .filter(|partition| members.values().any(|member| wants(member, partition)))
         .collect();
-    let mut shares = keep_owned(members, &mut unowned);
+    let mut shares = keep_owned(members, claims, &mut unowned);
     for partition in unowned {
         let lightest = ordered
             .iter()
@@ -64,13 +123,11 @@ fn assign(
         .into_iter()
         .map(|(id, mut partitions)| {
             partitions.sort();
-            (
-                id,
-                MemberAssignment {
-                    partitions,
-                    user_data: None,
-                },
-            )
+            let share = MemberAssignment {
+                partitions,
+                user_data: None,
+            };
+            (id, share)
         })
         .collect()
 }
@@ -79,24 +136,47 @@ fn wants(member: &MemberSubscription, partition: &TopicPartition) -> bool {
     member.topics.contains(&*partition.topic)
 }
 
-/// Gives every member what it owned and still wants. Where two claim a partition, the later
-/// generation is right: the other has missed a rebalance.
+/// Who owns what by the members' claims. Where two claim a partition, the later generation is
+/// right: the other has missed a rebalance. In one generation both are in doubt, and neither has it.
+pub(super) fn owners<'a>(
+    claims: &'a BTreeMap<&'a str, Claim>,
+) -> BTreeMap<&'a TopicPartition, Option<&'a str>> {
+    let mut best: BTreeMap<&TopicPartition, (i32, Option<&str>)> = BTreeMap::new();
+    for (id, claim) in claims {
+        for partition in &claim.partitions {
+            let own = (claim.generation, Some(*id));
+            best.entry(partition)
+                .and_modify(|known| match own.0.cmp(&known.0) {
+                    std::cmp::Ordering::Greater => *known = own,
+                    std::cmp::Ordering::Equal if known.1 != own.1 => known.1 = None,
+                    _ => {}
+                })
+                .or_insert(own);
+        }
+    }
+    let owners = best.into_iter();
+    owners
+        .map(|(partition, (_, owner))| (partition, owner))
+        .collect()
+}
+
+/// Gives every member what it owned and still wants.
 fn keep_owned(
     members: &BTreeMap<String, MemberSubscription>,
+    claims: &BTreeMap<&str, Claim>,
     unowned: &mut BTreeSet<TopicPartition>,
 ) -> BTreeMap<String, Vec<TopicPartition>> {
     let mut shares: BTreeMap<String, Vec<TopicPartition>> =
         members.keys().map(|id| (id.clone(), Vec::new())).collect();
-    let mut claims: Vec<(&String, &MemberSubscription)> = members.iter().collect();
-    claims.sort_by_key(|(_, member)| std::cmp::Reverse(member.generation_id.unwrap_or(-1)));
-    for (id, member) in claims {
-        for partition in &member.owned_partitions {
-            if wants(member, partition)
-                && unowned.remove(partition)
-                && let Some(share) = shares.get_mut(id)
-            {
-                share.push(partition.clone());
-            }
+    for (partition, owner) in owners(claims) {
+        let Some(id) = owner else { continue };
+        let is_wanted = members
+            .get(id)
+            .is_some_and(|member| wants(member, partition));
+        if let Some(share) = shares.get_mut(id).filter(|_| is_wanted)
+            && unowned.remove(partition)
+        {
+            share.push(partition.clone());
         }
     }
     shares
@@ -148,71 +228,4 @@ fn find_move<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::fixture::{listed, member, members, topics};
-    use super::*;
-
-    fn owning(mut member: MemberSubscription, generation: i32, of: &[i32]) -> MemberSubscription {
-        member.generation_id = Some(generation);
-        member.owned_partitions = of.iter().map(|p| TopicPartition::new("t", *p)).collect();
-        member
-    }
-
-    #[test]
-    fn a_fresh_group_is_balanced() {
-        let members = members([
-            ("a", member(["t"])),
-            ("b", member(["t"])),
-            ("c", member(["t"])),
-        ]);
-        let shares = assign(&topics([("t", 7)]), &members);
-        let mut sizes: Vec<usize> = shares
-            .values()
-            .map(|share| share.partitions.len())
-            .collect();
-        sizes.sort_unstable();
-        assert_eq!(sizes, [2, 2, 3]);
-    }
-
-    #[test]
-    fn a_new_member_takes_only_what_balance_needs() {
-        let members = members([
-            ("a", owning(member(["t"]), 4, &[0, 2, 4])),
-            ("b", owning(member(["t"]), 4, &[1, 3, 5])),
-            ("c", member(["t"])),
-        ]);
-        let shares = assign(&topics([("t", 6)]), &members);
-        assert_eq!(listed(&shares, "a"), ["t-0", "t-2"]);
-        assert_eq!(listed(&shares, "b"), ["t-1", "t-3"]);
-        assert_eq!(listed(&shares, "c"), ["t-4", "t-5"]);
-    }
-
-    #[test]
-    fn the_rest_of_a_lost_member_is_spread_and_nothing_else_moves() {
-        let members = members([
-            ("a", owning(member(["t"]), 4, &[0, 3])),
-            ("b", owning(member(["t"]), 4, &[1, 4])),
-        ]);
-        let shares = assign(&topics([("t", 6)]), &members);
-        assert_eq!(listed(&shares, "a"), ["t-0", "t-2", "t-3"]);
-        assert_eq!(listed(&shares, "b"), ["t-1", "t-4", "t-5"]);
-    }
-
-    #[test]
-    fn of_two_claims_the_later_generation_holds() {
-        let members = members([
-            ("a", owning(member(["t"]), 3, &[0, 1])),
-            ("b", owning(member(["t"]), 4, &[0])),
-        ]);
-        let shares = assign(&topics([("t", 2)]), &members);
-        assert_eq!(listed(&shares, "a"), ["t-1"]);
-        assert_eq!(listed(&shares, "b"), ["t-0"]);
-    }
-
-    #[test]
-    fn partitions_nobody_wants_any_more_are_given_to_nobody() {
-        let members = members([("a", owning(member(["u"]), 3, &[0, 1]))]);
-        let shares = assign(&topics([("t", 2), ("u", 1)]), &members);
-        assert_eq!(listed(&shares, "a"), ["u-0"]);
-    }
-}
+mod tests;

@@ -11,10 +11,10 @@ use headwater_wire::messages::sync_group::{
     SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse,
 };
 
-use super::assignor::{Assignor, MemberAssignment, MemberSubscription, TopicPartitions};
-use super::core::Core;
-use super::group::{Group, Phase, count};
-use super::protocol;
+use super::super::assignor::{Assignor, MemberAssignment, MemberSubscription, TopicPartitions};
+use super::super::core::Core;
+use super::classic::count;
+use super::{Group, Phase, millis, protocol};
 use crate::TopicPartition;
 use crate::cluster::Topics;
 use crate::coordinator::is_elsewhere;
@@ -23,9 +23,9 @@ use crate::retry::Backoff;
 use crate::transport::Target;
 
 /// What a member has once it is in.
-pub(super) struct Joined {
-    pub(super) assignor: Arc<dyn Assignor>,
-    pub(super) assignment: MemberAssignment,
+pub(in crate::consumer) struct Joined {
+    pub(in crate::consumer) assignor: Arc<dyn Assignor>,
+    pub(in crate::consumer) assignment: MemberAssignment,
 }
 
 /// What an attempt came to.
@@ -39,7 +39,7 @@ enum Attempt {
 /// Joins, however often it takes. Only what waiting cannot cure is an error.
 ///
 /// `owned` are the partitions the member had until now, for assignors that keep them.
-pub(super) async fn join(
+pub(in crate::consumer) async fn join(
     core: Arc<Core>,
     owned: Vec<TopicPartition>,
 ) -> Result<Joined, ClientError> {
@@ -56,11 +56,25 @@ pub(super) async fn join(
             Ok(Attempt::Again) => continue,
             Ok(Attempt::Later(error)) => error,
             Err(error) if error.is_retriable() => error,
+            Err(error) if is_forgotten(&error) => {
+                tokio::time::sleep(backoff.advance()).await;
+                return Err(error);
+            }
             Err(error) => return Err(error),
         };
+        core.tell_if_unreachable(&failure);
         tracing::debug!(group = %group.id, %failure, "joining again");
         tokio::time::sleep(backoff.advance()).await;
     }
+}
+
+/// Whether a join failed because the coordinator knows the member no more: what it owned is lost,
+/// and it joins as a new one once that is given up.
+pub(in crate::consumer) fn is_forgotten(error: &ClientError) -> bool {
+    matches!(
+        error.code(),
+        Some(ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration)
+    )
 }
 
 async fn attempt(
@@ -77,7 +91,7 @@ async fn attempt(
         let mut state = group.state.lock();
         // What asks for another rebalance from here on is for the next one.
         let reason = state.rejoin.take();
-        (state.member_id.clone(), state.subscription.clone(), reason)
+        (state.member_id.clone(), state.subscription.topics(), reason)
     };
     let protocols = protocols(core, group, &subscription, owned)?;
     // The coordinator answers when all members are there, at the latest after the rebalance timeout.
@@ -101,11 +115,9 @@ async fn attempt(
     if code != ErrorCode::None {
         return refused(group, node, "joining", code, Some(&response.member_id));
     }
-    {
-        let mut state = group.state.lock();
-        state.member_id.clone_from(&response.member_id);
-        state.generation_id = response.generation_id;
-    }
+    // The generation is the member's own only with its share in it: until then it owns what it had,
+    // in the generation in which it was given that.
+    group.state.lock().member_id.clone_from(&response.member_id);
     let assignor = chosen(core, response.protocol_name.as_deref())?;
     let leads = response.leader == response.member_id;
     let (shares, counted) = if leads {
@@ -126,6 +138,7 @@ async fn attempt(
         }
     })?;
     let mut state = group.state.lock();
+    state.generation_id = response.generation_id;
     state.phase = Phase::Stable;
     state.is_lost = false;
     state.counted = counted;
@@ -149,14 +162,15 @@ fn protocols(
         .assignors
         .iter()
         .map(|assignor| {
-            let subscription = MemberSubscription {
+            let mut subscription = MemberSubscription {
                 topics: subscription.clone(),
-                user_data: assignor.subscription_user_data(subscription),
+                user_data: None,
                 owned_partitions: owned.to_vec(),
                 generation_id,
                 group_instance_id: group.instance_id.clone(),
                 rack_id: core.config.client_rack.clone(),
             };
+            subscription.user_data = assignor.user_data(&subscription);
             let metadata = protocol::encode_subscription(&subscription).map_err(|error| {
                 let operation = format!("encoding the subscription of group {}", group.id);
                 ClientError::Protocol {
@@ -274,15 +288,14 @@ fn refused(
             }
             Ok(Attempt::Again)
         }
-        ErrorCode::UnknownMemberId => {
+        ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {
             let mut state = group.state.lock();
-            state.member_id = String::new();
+            if code == ErrorCode::UnknownMemberId {
+                state.member_id = String::new();
+            }
             state.generation_id = -1;
-            Ok(Attempt::Later(error))
-        }
-        ErrorCode::IllegalGeneration => {
-            group.state.lock().generation_id = -1;
-            Ok(Attempt::Later(error))
+            state.is_lost = true;
+            Err(error)
         }
         ErrorCode::RebalanceInProgress => Ok(Attempt::Again),
         code if is_elsewhere(code) => {
@@ -291,8 +304,4 @@ fn refused(
         }
         _ => Err(error),
     }
-}
-
-fn millis(duration: std::time::Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

@@ -1,106 +1,29 @@
-//! Membership of a consumer in its group: state, heartbeats, commits.
-//!
-//! The classic protocol (KIP-62, KIP-345) in its eager form: before every rebalance a member gives
-//! up all it has. Joining is in `join`; polls drive it, and heartbeats go on beside them.
+//! Membership under the classic protocol: heartbeats, leaving, and what a leader watches.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::heartbeat::HeartbeatRequest;
 use headwater_wire::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ConsumerGroupMetadata;
-use super::assignor::TopicPartitions;
-use super::config::{ConsumerConfig, IsolationLevel};
-use super::core::Core;
-use crate::TopicPartition;
+use super::super::assignor::TopicPartitions;
+use super::super::config::ConsumerConfig;
+use super::super::core::Core;
+use super::{Group, Phase};
 use crate::cluster::{Cluster, Topics};
-use crate::coordinator::{Coordinator, CoordinatorKind, is_elsewhere};
+use crate::coordinator::is_elsewhere;
 use crate::error::ClientError;
-use crate::group_offsets::{self, Offsets};
-use crate::transport::{Channel, Target};
+use crate::transport::Target;
 
 /// How often a leader looks whether subscribed topics that are missing have come to be.
 const MISSING_TOPICS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Where a member stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Not in the group: not yet, or not any more.
-    Out,
-    Joining,
-    /// In it, with an assignment: heartbeats are due.
-    Stable,
-}
-
-#[derive(Debug)]
-pub(super) struct GroupState {
-    pub(super) member_id: String,
-    pub(super) generation_id: i32,
-    pub(super) phase: Phase,
-    pub(super) subscription: BTreeSet<String>,
-    /// Why the member has to join, if it has to.
-    pub(super) rejoin: Option<String>,
-    /// Whether the partitions it had are already another's.
-    pub(super) is_lost: bool,
-    /// When the last poll came.
-    pub(super) last_poll: Instant,
-    /// On the leader: the topics of the group as the assignment counted them.
-    pub(super) counted: Option<TopicPartitions>,
-}
-
-pub(crate) struct Group {
-    pub(super) id: String,
-    pub(super) instance_id: Option<String>,
-    pub(super) coordinator: Coordinator,
-    /// For JoinGroup and SyncGroup, which wait for other members.
-    pub(super) join_channel: Channel,
-    pub(super) state: Mutex<GroupState>,
-    /// Wakes the heartbeat task.
-    pub(super) beat: Notify,
-    /// Polls under way: while there are any, the member cannot be called slow.
-    pub(super) polls: AtomicUsize,
-}
-
 impl Group {
-    pub(super) fn new(cluster: Arc<Cluster>, id: String, config: &ConsumerConfig) -> Self {
-        Self {
-            coordinator: Coordinator::new(CoordinatorKind::Group, id.clone()),
-            id,
-            instance_id: config.group_instance_id.clone(),
-            join_channel: Channel::new(cluster),
-            state: Mutex::new(GroupState {
-                member_id: String::new(),
-                generation_id: -1,
-                phase: Phase::Out,
-                subscription: BTreeSet::new(),
-                rejoin: None,
-                is_lost: false,
-                last_poll: Instant::now(),
-                counted: None,
-            }),
-            beat: Notify::new(),
-            polls: AtomicUsize::new(0),
-        }
-    }
-
-    pub(super) fn metadata(&self) -> ConsumerGroupMetadata {
-        let state = self.state.lock();
-        ConsumerGroupMetadata {
-            group_id: self.id.clone(),
-            generation_id: state.generation_id,
-            member_id: state.member_id.clone(),
-            group_instance_id: self.instance_id.clone(),
-        }
-    }
-
-    pub(super) fn request_rejoin(&self, reason: &str) {
+    pub(in crate::consumer) fn request_rejoin(&self, reason: &str) {
         let mut state = self.state.lock();
         if state.rejoin.is_none() {
             tracing::debug!(group = %self.id, reason, "the member has to join");
@@ -126,61 +49,8 @@ impl Group {
             .get_or_insert_with(|| code.message().to_owned());
     }
 
-    /// Committed offsets of the group.
-    pub(super) async fn committed(
-        &self,
-        core: &Core,
-        partitions: Option<&[TopicPartition]>,
-    ) -> Result<Offsets, ClientError> {
-        let require_stable = core.config.isolation_level == IsolationLevel::ReadCommitted;
-        let limit = core.config.default_api_timeout;
-        let (cluster, channel) = (&core.cluster, &core.channel);
-        let coordinator = &self.coordinator;
-        let fetch = group_offsets::fetch(
-            cluster,
-            channel,
-            coordinator,
-            &self.id,
-            partitions,
-            require_stable,
-            limit,
-        );
-        fetch.await
-    }
-
-    /// Commits as the member that this consumer is now.
-    pub(super) async fn commit(&self, core: &Core, offsets: &Offsets) -> Result<(), ClientError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let metadata = self.metadata();
-        let is_subscribed = !self.state.lock().subscription.is_empty();
-        if is_subscribed && metadata.generation_id < 0 {
-            let operation = format!("committing offsets of group {}", self.id);
-            return Err(ClientError::broker(
-                operation,
-                ErrorCode::RebalanceInProgress,
-            ));
-        }
-        let (cluster, channel) = (&core.cluster, &core.channel);
-        let limit = core.config.default_api_timeout;
-        let coordinator = &self.coordinator;
-        let commit =
-            group_offsets::commit(cluster, channel, coordinator, &metadata, offsets, limit);
-        let result = commit.await;
-        match result.as_ref().err().and_then(ClientError::code) {
-            Some(code @ (ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration)) => {
-                self.lose(metadata.generation_id, code);
-            }
-            Some(ErrorCode::RebalanceInProgress) => self.request_rejoin("a commit met a rebalance"),
-            _ => {}
-        }
-        result
-    }
-
-    /// Leaves the group. Static members stay, so that a restart within the session timeout finds
-    /// its partitions again (KIP-345).
-    pub(super) async fn leave(&self, core: &Core, reason: &str) {
+    /// Leaves, unless the member is static.
+    pub(super) async fn leave_classic(&self, core: &Core, reason: &str) {
         let member_id = {
             let mut state = self.state.lock();
             let was_in = state.generation_id >= 0 || !state.member_id.is_empty();
@@ -224,9 +94,9 @@ impl Group {
         }
     }
 
-    /// Heartbeats for as long as the consumer lives, and what else is due regularly.
-    pub(super) async fn keep_alive(core: Arc<Core>) {
-        let Some(group) = &core.group else { return };
+    /// Heartbeats at their interval, and what else is due regularly.
+    pub(super) async fn beat_as_classic(&self, core: &Arc<Core>) {
+        let group = self;
         let mut last_look = Instant::now();
         loop {
             let phase = group.state.lock().phase;
@@ -247,13 +117,13 @@ impl Group {
                 continue;
             }
             if is_late && group.polls.load(Ordering::Acquire) == 0 {
-                group.leave_slow(&core).await;
+                group.leave_slow_classic(core).await;
                 continue;
             }
-            if let Err(error) = group.heartbeat(&core).await {
+            if let Err(error) = group.heartbeat(core).await {
                 core.fail(error);
             }
-            group.look_at_topics(&core, &mut last_look).await;
+            group.look_at_topics(core, &mut last_look).await;
         }
     }
 
@@ -270,22 +140,20 @@ impl Group {
     fn misses_topics(&self) -> bool {
         let state = self.state.lock();
         let is_missing = |counted: &TopicPartitions| {
-            state
-                .subscription
-                .iter()
-                .any(|topic| !counted.contains_key(topic))
+            let topics = state.subscription.topics();
+            topics.iter().any(|topic| !counted.contains_key(topic))
         };
         state.counted.as_ref().is_some_and(is_missing)
     }
 
     /// `max.poll.interval.ms` has passed without a poll: others shall have the partitions.
-    async fn leave_slow(&self, core: &Core) {
+    async fn leave_slow_classic(&self, core: &Core) {
         tracing::warn!(
             group = %self.id,
             limit = ?core.config.max_poll_interval,
             "no poll within max.poll.interval.ms; leaving the group"
         );
-        self.leave(core, "no poll within max.poll.interval.ms")
+        self.leave_classic(core, "no poll within max.poll.interval.ms")
             .await;
         let mut state = self.state.lock();
         state.is_lost = true;
@@ -318,8 +186,12 @@ impl Group {
                     group_instance_id: member.group_instance_id.clone().filter(|_| version >= 3),
                 }
             });
+        let started = Instant::now();
         let code = match call.await {
-            Ok(response) => ErrorCode::from_code(response.error_code),
+            Ok(response) => {
+                core.counters.heartbeats.add(started.elapsed());
+                ErrorCode::from_code(response.error_code)
+            }
             Err(error) => {
                 tracing::debug!(group = %self.id, %error, "a heartbeat failed");
                 self.coordinator.forget(node);
@@ -365,13 +237,8 @@ impl Group {
         *last_look = Instant::now();
         let mut topics: BTreeSet<Arc<str>> =
             counted.keys().map(|topic| topic.as_str().into()).collect();
-        topics.extend(
-            self.state
-                .lock()
-                .subscription
-                .iter()
-                .map(|topic| topic.as_str().into()),
-        );
+        let subscribed = self.state.lock().subscription.topics();
+        topics.extend(subscribed.iter().map(|topic| topic.as_str().into()));
         let topics: Vec<Arc<str>> = topics.into_iter().collect();
         let limit = core.config.request_timeout;
         let allow = core.config.allow_auto_create_topics;

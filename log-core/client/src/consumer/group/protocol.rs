@@ -9,7 +9,7 @@ use headwater_wire::messages::consumer_protocol::{
 };
 use headwater_wire::{DecodeError, Decoder, EncodeError, Encoder, Message};
 
-use super::assignor::{MemberAssignment, MemberSubscription};
+use super::super::assignor::{MemberAssignment, MemberSubscription};
 use crate::TopicPartition;
 
 /// The protocol type of consumer groups.
