@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "headwater-sql",
         &["headwater-client", "headwater-streams", "headwater-wire"],
     ),
+    ("headwater-differential", &["headwater-wire"]),
     (
         "headwater",
         &[
@@ -58,6 +59,7 @@ const UNREACHABLE: &[(&str, &[&str])] = &[
     ("headwater-client", &["datafusion", "arrow", "sled", "axum"]),
     ("headwater-connect", &["datafusion", "arrow", "sled"]),
     ("headwater-streams", &["datafusion", "axum"]),
+    ("headwater-differential", &["datafusion", "arrow", "sled"]),
 ];
 
 /// Source text that may not appear in a folder, outside the files listed as exceptions.
