@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::{self, Reply};
+use crate::api::{self, FetchSessions, Reply};
 use crate::config::{BrokerConfig, InvalidBrokerConfig};
 use crate::context::RequestContext;
 use crate::coordinators::Coordinators;
@@ -252,6 +252,7 @@ async fn open_node(
     recover(&storage, &topics.known(&quorum.image()))?;
     topics.follow(&quorum).map_err(OpenError::from)?;
     Ok(Node {
+        fetch_sessions: FetchSessions::new(config.settings.fetch_session_slots as usize),
         response_memory: MemoryBudget::new(config.settings.queued_max_response_bytes as usize),
         config,
         clock,

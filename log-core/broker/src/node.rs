@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use crate::api::FetchSessions;
 use crate::config::BrokerConfig;
 use crate::coordinators::Coordinators;
 use crate::jobs::Housekeeper;
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) housekeeper: Housekeeper,
     /// Memory of fetch answers on their way.
     pub(crate) response_memory: MemoryBudget,
+    /// What clients fetch from request to request (KIP-227).
+    pub(crate) fetch_sessions: FetchSessions,
     /// Becomes true once, when the node is to stop.
     pub(crate) shutdown: watch::Receiver<bool>,
 }

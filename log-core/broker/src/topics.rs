@@ -42,7 +42,7 @@ impl TopicMap {
             .filter_map(|id| self.by_id.get(id))
     }
 
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             image: Arc::default(),
             by_name: HashMap::new(),

@@ -34,6 +34,14 @@ mod asked {
     pub(super) const EARLIEST_PENDING_UPLOAD: i64 = -6;
 }
 
+/// First version that knows each of the special timestamps but the two oldest.
+const KNOWN_FROM: [(i64, i16); 4] = [
+    (asked::MAX_TIMESTAMP, 7),
+    (asked::EARLIEST_LOCAL, 8),
+    (asked::LATEST_TIERED, 9),
+    (asked::EARLIEST_PENDING_UPLOAD, 11),
+];
+
 /// An offset with its record's timestamp and leader epoch, -1 where there is none.
 struct Found {
     offset: i64,
@@ -75,7 +83,11 @@ impl Handler for ListOffsets {
 }
 
 fn answer(topics: &TopicMap, request: ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
-    let committed = request.isolation_level == 1;
+    let committed = match request.isolation_level {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(ErrorCode::UnknownServerError),
+    };
     let mut seen = HashSet::new();
     let mut doubled = HashSet::new();
     for topic in &request.topics {
@@ -87,15 +99,20 @@ fn answer(topics: &TopicMap, request: ListOffsetsRequest, version: i16) -> ListO
         }
     }
     let answered = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| {
-            if doubled.contains(&(topic.name.as_str(), partition.partition_index)) {
-                return response(partition, Err(ErrorCode::InvalidRequest), version);
-            }
-            response(
-                partition,
-                find(topics, &topic.name, partition, committed),
-                version,
-            )
+        let mut told = HashSet::new();
+        let partitions = topic.partitions.iter().filter_map(|partition| {
+            let index = partition.partition_index;
+            let found = if doubled.contains(&(topic.name.as_str(), index)) {
+                // Named twice, it is answered once: clients key the answer by partition.
+                if !told.insert(index) {
+                    return None;
+                }
+                Err(ErrorCode::InvalidRequest)
+            } else {
+                committed
+                    .and_then(|committed| find(topics, &topic.name, partition, committed, version))
+            };
+            Some(response(partition, found, version))
         });
         ListOffsetsTopicResponse {
             partitions: partitions.collect(),
@@ -136,7 +153,14 @@ fn find(
     topic: &str,
     partition: &ListOffsetsPartition,
     committed: bool,
+    version: i16,
 ) -> Result<Option<Found>, ErrorCode> {
+    let known_from = KNOWN_FROM
+        .iter()
+        .find(|(timestamp, _)| *timestamp == partition.timestamp);
+    if known_from.is_some_and(|(_, from)| version < *from) {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
     let topic = topics
         .by_name(topic)
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;

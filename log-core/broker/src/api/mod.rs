@@ -49,6 +49,7 @@ use crate::context::RequestContext;
 use crate::node::Node;
 
 pub(crate) use api_versions::response as api_versions_response;
+pub(crate) use fetch::FetchSessions;
 pub(crate) use partition::{Located, check_leader_epoch};
 pub(crate) use reply::{Answer, Handler, Reply};
 

@@ -56,7 +56,7 @@ impl Topic {
 /// Fences a client whose view of the leadership is older or newer than this broker's (KIP-320).
 /// `theirs` is -1 if the client does not care.
 pub(crate) fn check_leader_epoch(theirs: i32, ours: i32) -> Result<(), ErrorCode> {
-    if theirs < 0 || theirs == ours {
+    if theirs == -1 || theirs == ours {
         Ok(())
     } else if theirs < ours {
         Err(ErrorCode::FencedLeaderEpoch)

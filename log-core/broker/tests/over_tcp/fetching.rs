@@ -164,27 +164,3 @@ async fn offsets_outside_the_log_and_foreign_epochs_are_refused() {
     let code = response.responses[0].partitions[0].error_code;
     assert_eq!(code, ErrorCode::UnknownTopicId.code());
 }
-
-#[tokio::test]
-async fn sessions_are_declined() {
-    let broker = TestBroker::start().await;
-    let mut client = broker.client().await;
-    client.create_topic("t", 1, &[]).await;
-    client.produce("t", 0, batch(&["a"])).await;
-    let asked = FetchRequest {
-        session_id: 0,
-        session_epoch: 0,
-        ..fetch("t", 0, 0)
-    };
-    assert_eq!(client.call(&asked, 12).await.session_id, 0);
-    let continued = FetchRequest {
-        session_id: 77,
-        session_epoch: 1,
-        ..fetch("t", 0, 0)
-    };
-    let response = client.call(&continued, 12).await;
-    assert_eq!(
-        response.error_code,
-        ErrorCode::FetchSessionIdNotFound.code()
-    );
-}

@@ -96,6 +96,19 @@ async fn offsets_are_found_by_their_ends_and_by_time() {
     assert_eq!((latest.offset, latest.timestamp), (5, 500));
     assert_eq!(list(&mut client, -4, 8).await.offset, 0);
     assert_eq!(list(&mut client, -5, 9).await.offset, -1);
+    for (special, known_from) in [(-3, 7), (-4, 8), (-5, 9), (-6, 11)] {
+        for version in 1..=11 {
+            let found = list(&mut client, special, version).await;
+            let expected = if version < known_from {
+                ErrorCode::UnsupportedVersion
+            } else {
+                ErrorCode::None
+            };
+            assert_eq!(found.error_code, expected.code(), "{special} {version}");
+        }
+    }
+    let pending = list(&mut client, -6, 11).await;
+    assert_eq!((pending.offset, pending.leader_epoch), (-1, -1));
     let unknown = list(&mut client, -9, 9).await;
     assert_eq!(unknown.error_code, ErrorCode::UnsupportedVersion.code());
 }
@@ -117,9 +130,9 @@ async fn a_partition_asked_for_twice_is_refused() {
         ..Default::default()
     };
     let response = client.call(&request, 5).await;
-    for partition in &response.topics[0].partitions {
-        assert_eq!(partition.error_code, ErrorCode::InvalidRequest.code());
-    }
+    let partitions = &response.topics[0].partitions;
+    assert_eq!(partitions.len(), 1, "it is answered once");
+    assert_eq!(partitions[0].error_code, ErrorCode::InvalidRequest.code());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 
 mod client;
 mod configs;
+mod fetch_sessions;
 mod fetching;
 mod hostile;
 mod lookups;

@@ -1,4 +1,4 @@
-//! Reads what a Fetch request names, once.
+//! Reads the partitions of a fetch, once.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use bytes::Bytes;
 use headwater_storage::{PartitionLog, ReadError, Unusable};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::fetch::{
-    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse,
-    PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchPartition, FetchRequest, PartitionData,
 };
 
 use super::super::{Located, check_leader_epoch};
+use super::wanted::{NotFound, Wanted};
 use crate::config::BrokerSettings;
 use crate::topics::TopicMap;
 
@@ -21,18 +21,25 @@ pub(super) struct Bounds {
     pub(super) total: usize,
     /// Whether only committed records are wanted.
     committed: bool,
+    /// Whether a replica asks. Replicas have a way of their own to the records, so none has a
+    /// place here.
+    by_replica: bool,
+    /// Whether the request's own limit is a number of bytes.
+    limit_is_valid: bool,
 }
 
 impl Bounds {
-    pub(super) fn of(request: &FetchRequest, settings: &BrokerSettings) -> Self {
+    pub(super) fn of(request: &FetchRequest, wanted: &[Wanted], settings: &BrokerSettings) -> Self {
         let asked = usize::try_from(request.max_bytes).unwrap_or(0);
-        let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
-        let possible = partitions
-            .map(|partition| usize::try_from(partition.partition_max_bytes).unwrap_or(0))
+        let possible = wanted
+            .iter()
+            .map(|wanted| usize::try_from(wanted.asked.partition_max_bytes).unwrap_or(0))
             .fold(0, usize::saturating_add);
         Self {
             total: asked.min(settings.fetch_max_bytes as usize).min(possible),
             committed: request.isolation_level == 1,
+            by_replica: request.replica_id >= 0 || request.replica_state.replica_id >= 0,
+            limit_is_valid: request.max_bytes >= 0,
         }
     }
 
@@ -47,46 +54,42 @@ impl Bounds {
 
 /// One pass over the partitions.
 pub(super) struct Read {
-    pub(super) response: FetchResponse,
+    /// One for each that is wanted, in the same order.
+    pub(super) partitions: Vec<PartitionData>,
     /// Bytes of records in it.
     pub(super) bytes: usize,
-    /// Whether there is something to say at once: an error, or nothing was asked for.
+    /// Whether there is something to say at once: an error, or nothing that could be waited for.
     pub(super) must_answer: bool,
     /// The logs read, with the durable end each had before it was read.
     pub(super) ends: Vec<(Arc<PartitionLog>, i64)>,
 }
 
-/// Reads every partition of the request as far as `bounds` go.
-pub(super) fn read_all(topics: &TopicMap, request: &FetchRequest, bounds: &Bounds) -> Read {
+/// Reads every wanted partition as far as `bounds` go.
+pub(super) fn read_all(topics: &TopicMap, wanted: &[Wanted], bounds: &Bounds) -> Read {
     let mut read = Read {
-        response: FetchResponse::default(),
+        partitions: Vec::with_capacity(wanted.len()),
         bytes: 0,
-        must_answer: request
-            .topics
-            .iter()
-            .all(|topic| topic.partitions.is_empty()),
+        must_answer: false,
         ends: Vec::new(),
     };
-    for topic in &request.topics {
-        let found = topics.find(topic.topic_id, &topic.topic);
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for partition in &topic.partitions {
-            let located = found.and_then(|topic| topic.locate(partition.partition));
-            let data = match located {
-                Ok(located) => read.partition(&located, partition, bounds),
-                Err(error) => Err(error),
-            };
-            partitions.push(data.unwrap_or_else(|error| {
-                read.must_answer = true;
-                refused(partition.partition, error)
-            }));
-        }
-        read.response.responses.push(FetchableTopicResponse {
-            topic: topic.topic.clone(),
-            topic_id: topic.topic_id,
-            partitions,
+    for wanted in wanted {
+        let asked = &wanted.asked;
+        let data = match wanted.topic.locate(topics, asked.partition) {
+            Ok(located) => read.partition(&located, asked, bounds),
+            Err(NotFound::Changed) => Err(ErrorCode::InconsistentTopicId),
+            // No reason for an answer before its time: the client would only ask again.
+            Err(NotFound::Absent(error)) => Ok(PartitionData {
+                aborted_transactions: Some(Vec::new()),
+                ..refused(asked.partition, error)
+            }),
+        };
+        let data = data.unwrap_or_else(|error| {
+            read.must_answer = true;
+            refused(asked.partition, error)
         });
+        read.partitions.push(data);
     }
+    read.must_answer |= read.ends.is_empty();
     read
 }
 
@@ -97,8 +100,27 @@ impl Read {
         asked: &FetchPartition,
         bounds: &Bounds,
     ) -> Result<PartitionData, ErrorCode> {
-        check_leader_epoch(asked.current_leader_epoch, located.leader_epoch)?;
+        if bounds.by_replica {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        check_leader_epoch(asked.current_leader_epoch.max(-1), located.leader_epoch)?;
+        if !bounds.limit_is_valid || asked.partition_max_bytes < 0 {
+            return Err(ErrorCode::UnknownServerError);
+        }
         let log = located.log;
+        if let Some(diverging) = divergence(located, asked)? {
+            self.must_answer = true;
+            return Ok(PartitionData {
+                partition_index: asked.partition,
+                high_watermark: log.durable_end_offset(),
+                last_stable_offset: log.last_stable_offset(),
+                log_start_offset: log.log_start_offset(),
+                diverging_epoch: diverging,
+                aborted_transactions: None,
+                records: Some(Bytes::new()),
+                ..Default::default()
+            });
+        }
         // Taken first: what becomes durable while this reads must not be waited for in vain.
         let high_watermark = log.durable_end_offset();
         let stable = log.last_stable_offset().min(high_watermark);
@@ -178,11 +200,32 @@ fn aborted_in(
     listed.collect()
 }
 
-fn refused(partition_index: i32, error: ErrorCode) -> PartitionData {
+/// Where the client's log parts from this one, if it does (KIP-595). A partition on one node has
+/// had one leadership only.
+fn divergence(
+    located: &Located<'_>,
+    asked: &FetchPartition,
+) -> Result<Option<EpochEndOffset>, ErrorCode> {
+    if asked.last_fetched_epoch < 0 {
+        return Ok(None);
+    }
+    if asked.last_fetched_epoch > located.leader_epoch {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    let end_offset = located.log.log_end_offset();
+    Ok((asked.fetch_offset > end_offset).then_some(EpochEndOffset {
+        epoch: located.leader_epoch,
+        end_offset,
+    }))
+}
+
+/// The answer for a partition that was found and is not read.
+pub(super) fn refused(partition_index: i32, error: ErrorCode) -> PartitionData {
     PartitionData {
         partition_index,
         error_code: error.code(),
         high_watermark: -1,
+        aborted_transactions: None,
         records: Some(Bytes::new()),
         ..Default::default()
     }
