@@ -34,6 +34,9 @@ pub struct Marker {
     pub coordinator_epoch: i32,
     /// Whether the transaction was committed; otherwise it was aborted.
     pub committed: bool,
+    /// Whether the producer's epoch is one that none of the transaction's records have (KIP-890);
+    /// otherwise they have it too. Not in the log: what is replayed says no.
+    pub bumps_epoch: bool,
 }
 
 /// One atomic write to the machine's partition: a single record batch.

@@ -198,7 +198,7 @@ fn transactions_hold_the_last_stable_offset_until_their_marker_is_durable() {
         .unwrap();
     node.commit();
     assert_eq!(log.last_stable_offset(), 1);
-    assert!(log.has_open_transaction(1));
+    assert!(log.has_open_transaction(1, 0));
     let abort = marker(1, 0, TransactionResult::Abort);
     log.append(&[abort], AppendOrigin::Coordinator).unwrap();
     assert_eq!(log.last_stable_offset(), 1, "the marker is not durable");

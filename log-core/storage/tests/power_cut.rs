@@ -102,13 +102,13 @@ impl Workload {
     fn append(&mut self) {
         let id = self.pick();
         let log = self.node.partition(id);
-        let is_marker = self.random.below(6) == 0 && log.has_open_transaction(7);
+        let is_marker = self.random.below(6) == 0 && log.has_open_transaction(7, 0);
         let batch = if is_marker {
             let result = [TransactionResult::Abort, TransactionResult::Commit]
                 [self.random.below(2) as usize];
             marker(7, 0, result)
         } else {
-            self.next_batch(id, log.has_open_transaction(7))
+            self.next_batch(id, log.has_open_transaction(7, 0))
         };
         // The attempt counts before it is made: a cut inside it may keep it.
         let mut stored = batch.bytes.to_vec();

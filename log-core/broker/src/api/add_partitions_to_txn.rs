@@ -34,7 +34,7 @@ impl Handler for AddPartitionsToTxn {
             return add_batched(node, context, request);
         }
         let topics = node.topics.load();
-        if let Some(results) = refusal(&topics, &request.v3_and_below_topics) {
+        if let Some(results) = refusal(&topics, &request.v3_and_below_topics, true) {
             return Reply::Now(AddPartitionsToTxnResponse {
                 results_by_topic_v3_and_below: results,
                 ..Default::default()
@@ -60,7 +60,7 @@ fn add_batched(
     let mut answers = Vec::new();
     for transaction in request.transactions {
         let transactional_id = transaction.transactional_id.clone();
-        if let Some(topic_results) = refusal(&topics, &transaction.topics) {
+        if let Some(topic_results) = refusal(&topics, &transaction.topics, false) {
             results.push(AddPartitionsToTxnResult {
                 transactional_id,
                 topic_results,
@@ -94,13 +94,14 @@ fn unwrap(response: Response) -> AddPartitionsToTxnResponse {
 }
 
 /// All partitions are added or none: if one cannot be, this says which, and the others were not
-/// attempted.
+/// attempted. What brokers ask in the name of clients may be about internal topics.
 fn refusal(
     topics: &TopicMap,
     wanted: &[AddPartitionsToTxnTopic],
+    is_from_client: bool,
 ) -> Option<Vec<AddPartitionsToTxnTopicResult>> {
     let error = |name: &str, partition: i32| {
-        if internal_topics::is_internal(name) {
+        if is_from_client && internal_topics::is_internal(name) {
             Some(ErrorCode::TopicAuthorizationFailed)
         } else if has_partition(topics, name, partition) {
             None

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use headwater_coordination::ProducerIdentity;
 use headwater_coordination::groups::{Request, Response};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::txn_offset_commit::{
@@ -12,7 +13,7 @@ use headwater_wire::messages::txn_offset_commit::{
 use super::coordinated::{has_partition, offsets_partition, own_kind, to_group};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
-use crate::coordinators::TransactionalProduce;
+use crate::coordinators::{NotJoined, WriteSupport, Writer};
 use crate::internal_topics::CONSUMER_OFFSETS;
 use crate::node::Node;
 
@@ -26,9 +27,6 @@ impl Handler for TxnOffsetCommit {
         context: &RequestContext,
         mut request: TxnOffsetCommitRequest,
     ) -> Reply<TxnOffsetCommitResponse> {
-        if let Err(code) = check_transaction(node, &request) {
-            return Reply::Now(refusal(&request, |_, _| Some(code)));
-        }
         let topics = node.topics.load();
         let is_known = |name: &str, partition| has_partition(&topics, name, partition);
         let refused = refusal(&request, |name, partition| {
@@ -40,39 +38,97 @@ impl Handler for TxnOffsetCommit {
                 .retain(|partition| is_known(&topic.name, partition.partition_index));
         }
         request.topics.retain(|topic| !topic.partitions.is_empty());
-        if request.topics.is_empty() && !refused.topics.is_empty() {
+        if request.topics.is_empty() {
             return Reply::Now(refused);
         }
-        let group_id = request.group_id.clone();
-        let answer = to_group(node, context, &group_id, Request::TxnOffsetCommit(request));
-        Reply::later(async {
-            let mut response = own_kind(match answer.await {
-                Response::TxnOffsetCommit(response) => Some(response),
-                _ => None,
-            });
-            response.topics.extend(refused.topics);
-            response
+        if request.group_id.is_empty() {
+            return Reply::Now(refusal(&request, |_, _| Some(ErrorCode::InvalidGroupId)));
+        }
+        match enter_transaction(node, context, &request) {
+            Ok(()) => {
+                let answer = commit(node, context, request);
+                Reply::later(async { with(answer.await, refused) })
+            }
+            Err(NotJoined::Refused(code)) => {
+                let response = refusal(&request, |_, _| Some(client_code(context, code)));
+                Reply::Now(with(response, refused))
+            }
+            Err(NotJoined::Wait(joined)) => {
+                let (node, context) = (Arc::clone(node), context.clone());
+                Reply::later(async move {
+                    let response = match joined.await {
+                        Ok(()) => commit(&node, &context, request).await,
+                        Err(code) => refusal(&request, |_, _| Some(client_code(&context, code))),
+                    };
+                    with(response, refused)
+                })
+            }
+        }
+    }
+}
+
+fn commit(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    request: TxnOffsetCommitRequest,
+) -> impl Future<Output = TxnOffsetCommitResponse> + use<> {
+    let group_id = request.group_id.clone();
+    let answer = to_group(node, context, &group_id, Request::TxnOffsetCommit(request));
+    async {
+        own_kind(match answer.await {
+            Response::TxnOffsetCommit(response) => Some(response),
+            _ => None,
         })
     }
 }
 
+fn with(
+    mut response: TxnOffsetCommitResponse,
+    refused: TxnOffsetCommitResponse,
+) -> TxnOffsetCommitResponse {
+    response.topics.extend(refused.topics);
+    response
+}
+
 /// Offsets are taken only into a transaction that goes on and that the group was added to, so that
-/// a request that arrives late leaves nothing pending (KIP-890).
-fn check_transaction(node: &Node, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {
-    let produce = TransactionalProduce {
+/// a request that arrives late leaves nothing pending; clients of version 2 leave it to this
+/// request to add it (KIP-890).
+fn enter_transaction(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    request: &TxnOffsetCommitRequest,
+) -> Result<(), NotJoined> {
+    let writer = Writer {
         transactional_id: &request.transactional_id,
-        producer_id: request.producer_id,
-        producer_epoch: request.producer_epoch,
-        topic: CONSUMER_OFFSETS,
-        partition: offsets_partition(node, &request.group_id),
+        producer: ProducerIdentity {
+            id: request.producer_id,
+            epoch: request.producer_epoch,
+        },
     };
-    node.coordinators
-        .verify_in_transaction(&produce)
-        .map_err(|code| match code {
-            // What a producer retries, in the words of this request.
-            ErrorCode::NotEnoughReplicas => ErrorCode::CoordinatorLoadInProgress,
-            other => other,
-        })
+    let partition = offsets_partition(node, &request.group_id);
+    let coordinators = &node.coordinators;
+    match support(context.version) {
+        WriteSupport::Add => {
+            let partitions = [(CONSUMER_OFFSETS.to_owned(), [partition].into())];
+            coordinators.join_transaction(node, writer, partitions.into())
+        }
+        WriteSupport::Plain | WriteSupport::AbortableError => coordinators
+            .verify_in_transaction(node, writer, CONSUMER_OFFSETS, partition)
+            .map_err(NotJoined::Refused),
+    }
+}
+
+/// What clients of a version know about transactions (KIP-890).
+fn support(version: i16) -> WriteSupport {
+    match version {
+        ..=3 => WriteSupport::Plain,
+        4 => WriteSupport::AbortableError,
+        5.. => WriteSupport::Add,
+    }
+}
+
+fn client_code(context: &RequestContext, code: ErrorCode) -> ErrorCode {
+    support(context.version).code(code)
 }
 
 /// An answer for the partitions that `code_of` has an error for.

@@ -86,6 +86,7 @@ pub(super) fn replay<E: From<BatchError>>(
                     producer,
                     coordinator_epoch: control.coordinator_epoch,
                     committed: control.result == TransactionResult::Commit,
+                    bumps_epoch: false,
                 }))?;
             }
         } else if let Some(key) = record.key {

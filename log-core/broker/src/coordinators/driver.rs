@@ -25,6 +25,8 @@ pub(super) struct Kind<M: Machine> {
     pub(super) empty: fn(&Node) -> M,
     /// Ends transactions elsewhere and tells the partition so.
     pub(super) write_markers: fn(&Arc<Node>, &Arc<Partition<M>>, WriteMarkers),
+    /// Takes a producer id and tells the partition.
+    pub(super) give_producer_id: fn(&Arc<Node>, &Arc<Partition<M>>),
 }
 
 impl<M: Machine> Clone for Kind<M> {
@@ -69,6 +71,9 @@ async fn drive<M: Machine>(node: &Arc<Node>, kind: Kind<M>, partition: &Arc<Part
         }
         for markers in work.markers {
             (kind.write_markers)(node, partition, markers);
+        }
+        if work.wants_producer_id {
+            (kind.give_producer_id)(node, partition);
         }
         // Each wait runs to its end; what is appended meanwhile shares the next.
         if syncing.is_none()

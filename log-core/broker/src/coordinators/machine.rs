@@ -29,6 +29,7 @@ pub(crate) enum Action<M: Machine> {
     Reply { token: Token, response: M::Response },
     WriteMarkers(WriteMarkers),
     WakeAt(Option<Now>),
+    ProducerIdWanted,
     Failed,
 }
 
@@ -150,6 +151,7 @@ impl Machine for TransactionCoordinator {
             transactions::Effect::Reply { token, response } => Action::Reply { token, response },
             transactions::Effect::WriteMarkers(markers) => Action::WriteMarkers(markers),
             transactions::Effect::WakeAt(at) => Action::WakeAt(at),
+            transactions::Effect::ProducerIdWanted => Action::ProducerIdWanted,
             transactions::Effect::Failed => Action::Failed,
         }
     }

@@ -139,7 +139,12 @@ fn append_to(node: &Node, log: &PartitionLog, marker: &Marker) -> Outcome {
     let Ok(batch) = batch::encode_marker(marker, at) else {
         return Outcome::Again;
     };
-    match log.append(&[batch], AppendOrigin::Coordinator) {
+    let origin = if marker.bumps_epoch {
+        AppendOrigin::CoordinatorV2
+    } else {
+        AppendOrigin::Coordinator
+    };
+    match log.append(&[batch], origin) {
         Ok(appended) => Outcome::Appended(appended.lsn),
         Err(AppendError::Unusable(Unusable::Deleted(_))) => Outcome::Done,
         // A later marker has been here: what this one would end has ended.

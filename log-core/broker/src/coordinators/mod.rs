@@ -5,7 +5,7 @@
 //! what it wants written and hands out its answers. Beside each partition runs a task, [`driver`],
 //! that loads the machine from the log, tells it what has become durable and wakes it. Markers of
 //! decided transactions are written by [`markers`], through the machine where they end a
-//! transaction in a group.
+//! transaction in a group. What is written in a transaction asks [`writes`] first.
 
 mod batch;
 mod coordinator;
@@ -15,15 +15,14 @@ mod markers;
 mod partition;
 mod producer_ids;
 mod relaxed;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater_coordination::ProducerIdentity;
 use headwater_coordination::groups::{GroupConfig, GroupCoordinator, Input};
 use headwater_coordination::transactions::{TransactionConfig, TransactionCoordinator};
 use headwater_storage::PartitionLog;
-use headwater_wire::ErrorCode;
 use tokio::sync::Semaphore;
 
 use crate::internal_topics::{CONSUMER_OFFSETS, TRANSACTION_STATE};
@@ -34,6 +33,7 @@ pub(crate) use coordinator::Coordinator;
 use driver::Kind;
 use producer_ids::ProducerIds;
 pub(crate) use relaxed::sync as sync_relaxed;
+pub(crate) use writes::{NotJoined, WriteSupport, Writer};
 
 /// The coordinators of this node.
 pub(crate) struct Coordinators {
@@ -48,16 +48,6 @@ pub(crate) struct Coordinators {
 /// Partitions that are replayed at a time.
 const LOADS_AT_A_TIME: usize = 4;
 
-/// A transactional batch that is the first of its producer's transaction in a partition.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TransactionalProduce<'a> {
-    pub(crate) transactional_id: &'a str,
-    pub(crate) producer_id: i64,
-    pub(crate) producer_epoch: i16,
-    pub(crate) topic: &'a str,
-    pub(crate) partition: i32,
-}
-
 impl Coordinators {
     pub(crate) fn new() -> Self {
         let groups = Kind {
@@ -65,11 +55,13 @@ impl Coordinators {
             empty: empty_groups,
             // Group coordinators end transactions of others and have none of their own.
             write_markers: |_, _, _| {},
+            give_producer_id: |_, _| {},
         };
         let transactions = Kind {
             topic: TRANSACTION_STATE,
             empty: empty_transactions,
             write_markers: markers::write,
+            give_producer_id: producer_ids::give,
         };
         Self {
             groups: Arc::new(Coordinator::new(groups)),
@@ -113,41 +105,6 @@ impl Coordinators {
                 .partitions(transactional_id)
                 .filter_map(|(topic, index)| relaxed::log(node, topic, index))
                 .collect()
-        })
-    }
-
-    /// Checks that the producer's transaction goes on and has this partition (KIP-890). Does not
-    /// wait.
-    ///
-    /// # Errors
-    /// What Kafka answers a producer of transaction.version 1: `NOT_ENOUGH_REPLICAS`, which it
-    /// retries, while the coordinator or the transaction before is not ready.
-    pub(crate) fn verify_in_transaction(
-        &self,
-        produce: &TransactionalProduce<'_>,
-    ) -> Result<(), ErrorCode> {
-        let producer = ProducerIdentity {
-            id: produce.producer_id,
-            epoch: produce.producer_epoch,
-        };
-        let verified = match self.transactions.partition(produce.transactional_id) {
-            // Nobody has begun a transaction here.
-            None => Err(ErrorCode::InvalidTxnState),
-            Some(partition) => partition.look(|machine| {
-                machine.verify(
-                    produce.transactional_id,
-                    producer,
-                    produce.topic,
-                    produce.partition,
-                )
-            }),
-        };
-        verified.map_err(|code| match code {
-            ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
-            ErrorCode::CoordinatorLoadInProgress | ErrorCode::ConcurrentTransactions => {
-                ErrorCode::NotEnoughReplicas
-            }
-            other => other,
         })
     }
 }

@@ -57,6 +57,8 @@ enum Phase<M: Machine> {
 pub(super) struct Work {
     pub(super) wake_at: Option<Now>,
     pub(super) markers: Vec<WriteMarkers>,
+    /// The machine wants a producer id.
+    pub(super) wants_producer_id: bool,
     /// The machine has failed and has to be loaded anew.
     pub(super) must_load: bool,
 }
@@ -132,6 +134,24 @@ impl<M: Machine> Partition<M> {
             Phase::Active => self.step(&mut state, input),
             Phase::Closed => {}
         }
+    }
+
+    /// Lets `act` change the machine, if that is loaded, and carries out the effects it leaves, in
+    /// order with those of all steps. `None` if it is not loaded, or failed to write them.
+    pub(super) fn act<R>(
+        &self,
+        act: impl FnOnce(&mut M, Time, &mut Vec<M::Effect>) -> R,
+    ) -> Option<R> {
+        let mut state = self.state.lock();
+        if !matches!(state.phase, Phase::Active) {
+            return None;
+        }
+        let mut effects = Vec::new();
+        let result = act(&mut state.machine, self.time(), &mut effects);
+        if !effects.is_empty() {
+            self.carry_out(&mut state, effects);
+        }
+        matches!(state.phase, Phase::Active).then_some(result)
     }
 
     /// Looks at the machine.
@@ -244,6 +264,7 @@ impl<M: Machine> Partition<M> {
                 }
                 Action::WriteMarkers(markers) => state.work.markers.push(markers),
                 Action::WakeAt(at) => state.work.wake_at = at,
+                Action::ProducerIdWanted => state.work.wants_producer_id = true,
                 Action::Failed => {
                     if matches!(state.phase, Phase::Active) {
                         state.phase = Phase::Loading(VecDeque::new());

@@ -1,10 +1,13 @@
 //! Producer ids, taken from the metadata quorum in blocks.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use headwater_coordination::transactions::{Input, TransactionCoordinator};
 use headwater_wire::ErrorCode;
 use tokio::sync::Mutex;
 
+use super::partition::Partition;
 use crate::metadata::{Command, Outcome};
 use crate::node::Node;
 use crate::topic_creation::TopicRefused;
@@ -49,4 +52,16 @@ impl ProducerIds {
             TopicRefused::new(ErrorCode::UnknownServerError, "producer ids are used up")
         })
     }
+}
+
+/// Takes an id for a coordinator that needs one, and tells it.
+pub(super) fn give(node: &Arc<Node>, coordinator: &Arc<Partition<TransactionCoordinator>>) {
+    let (giver, coordinator) = (Arc::clone(node), Arc::clone(coordinator));
+    node.spawn("producer id", async move {
+        let id = giver.coordinators.next_producer_id(&giver).await;
+        if let Err(error) = &id {
+            tracing::warn!(%error, "no producer id can be had");
+        }
+        coordinator.tell(Input::ProducerId(id.ok()));
+    });
 }

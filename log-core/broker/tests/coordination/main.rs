@@ -12,3 +12,5 @@ mod power_cuts;
 mod restarts;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
+mod version_2;

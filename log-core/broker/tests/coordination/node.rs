@@ -301,6 +301,16 @@ impl<T: Transport> Node<T> {
         partition: i32,
         offset: i64,
     ) -> ErrorCode {
+        self.txn_commit_in(3, producer, partition, offset).await
+    }
+
+    pub(crate) async fn txn_commit_in(
+        &self,
+        version: i16,
+        producer: Producer,
+        partition: i32,
+        offset: i64,
+    ) -> ErrorCode {
         let partitions = vec![TxnOffsetCommitRequestPartition {
             partition_index: partition,
             committed_offset: offset,
@@ -317,7 +327,7 @@ impl<T: Transport> Node<T> {
             }],
             ..Default::default()
         };
-        let response = self.call(3, request).await;
+        let response = self.call(version, request).await;
         error(response.topics[0].partitions[0].error_code)
     }
 
@@ -331,9 +341,56 @@ impl<T: Transport> Node<T> {
         error(self.call(3, request).await.error_code)
     }
 
-    /// Produces one record in the producer's transaction.
+    /// Ends a transaction as a client of transaction.version 2; the producer that may go on.
+    pub(crate) async fn end_v2(
+        &self,
+        producer: Producer,
+        committed: bool,
+    ) -> Result<Producer, ErrorCode> {
+        let request = EndTxnRequest {
+            transactional_id: TRANSACTION.to_owned(),
+            producer_id: producer.id,
+            producer_epoch: producer.epoch,
+            committed,
+        };
+        let response = self.call(5, request).await;
+        match error(response.error_code) {
+            ErrorCode::None => Ok(Producer {
+                id: response.producer_id,
+                epoch: response.producer_epoch,
+            }),
+            code => Err(code),
+        }
+    }
+
+    /// Produces one record in the producer's transaction, which has the partition already.
     pub(crate) async fn produce(
         &self,
+        producer: Producer,
+        (partition, sequence): (i32, i32),
+        value: &str,
+    ) -> ErrorCode {
+        self.produce_in(11, producer, (partition, sequence), value)
+            .await
+    }
+
+    /// Produces one record in the producer's transaction, in a version of Produce with names.
+    pub(crate) async fn produce_in(
+        &self,
+        version: i16,
+        producer: Producer,
+        place: (i32, i32),
+        value: &str,
+    ) -> ErrorCode {
+        self.produce_to(TOPIC, version, producer, place, value)
+            .await
+    }
+
+    /// Produces one record in the producer's transaction to a topic.
+    pub(crate) async fn produce_to(
+        &self,
+        topic: &str,
+        version: i16,
         producer: Producer,
         (partition, sequence): (i32, i32),
         value: &str,
@@ -354,7 +411,7 @@ impl<T: Transport> Node<T> {
             acks: -1,
             timeout_ms: 30_000,
             topic_data: vec![TopicProduceData {
-                name: TOPIC.to_owned(),
+                name: topic.to_owned(),
                 partition_data: vec![PartitionProduceData {
                     index: partition,
                     records: Some(records),
@@ -362,7 +419,7 @@ impl<T: Transport> Node<T> {
                 ..Default::default()
             }],
         };
-        let response = self.call(11, request).await;
+        let response = self.call(version, request).await;
         error(response.responses[0].partition_responses[0].error_code)
     }
 

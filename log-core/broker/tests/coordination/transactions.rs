@@ -88,7 +88,12 @@ async fn what_was_not_added_is_refused() {
     let producer = node.init(60_000).await.expect("a producer");
     assert_eq!(
         node.produce(producer, (0, 0), "x").await,
-        ErrorCode::InvalidTxnState
+        ErrorCode::TransactionAbortable
+    );
+    assert_eq!(
+        node.produce_in(10, producer, (0, 0), "x").await,
+        ErrorCode::InvalidTxnState,
+        "in a version that knows no other"
     );
     node.add(producer, 0).await;
     assert_eq!(
@@ -96,8 +101,12 @@ async fn what_was_not_added_is_refused() {
         ErrorCode::InvalidTxnState
     );
     assert_eq!(
+        node.txn_commit_in(4, producer, 0, 1).await,
+        ErrorCode::TransactionAbortable
+    );
+    assert_eq!(
         node.produce(producer, (1, 0), "x").await,
-        ErrorCode::InvalidTxnState
+        ErrorCode::TransactionAbortable
     );
     assert_eq!(node.produce(producer, (0, 0), "y").await, ErrorCode::None);
     assert_eq!(
@@ -115,7 +124,7 @@ async fn what_was_not_added_is_refused() {
     };
     assert_eq!(
         late,
-        ErrorCode::InvalidTxnState,
+        ErrorCode::TransactionAbortable,
         "it came after the end of its transaction"
     );
 }

@@ -52,7 +52,7 @@ async fn what_is_served_is_told_in_every_version() {
                     .find(|f| f.name == name)
                     .map(|f| f.max_version_level)
             };
-            assert_eq!(feature("transaction.version"), Some(1));
+            assert_eq!(feature("transaction.version"), Some(2));
             assert!(feature("metadata.version").is_some());
         }
     }

@@ -126,7 +126,8 @@ async fn bad_batches_are_refused_each_with_its_code() {
             batch(&["x".repeat(400).as_str()]),
             ErrorCode::MessageTooLarge,
         ),
-        (control, ErrorCode::InvalidRecord),
+        // Transactional, in a request without a transactional id.
+        (control, ErrorCode::TransactionalIdAuthorizationFailed),
         (ahead, ErrorCode::InvalidTimestamp),
         (good, ErrorCode::None),
     ];

@@ -1,4 +1,5 @@
-//! AddPartitionsToTxn and AddOffsetsToTxn: a transaction begins, or grows.
+//! AddPartitionsToTxn, AddOffsetsToTxn, and writes of transaction.version 2: a transaction begins,
+//! or grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +13,12 @@ use headwater_wire::messages::add_partitions_to_txn::{
     AddPartitionsToTxnTransaction,
 };
 
-use super::coordinator::{Cx, TimerKey, TransactionCoordinator};
+use super::coordinator::{Cx, Phase, TransactionCoordinator};
 use super::effect::{Effect, Response};
 use super::errors;
-use super::parked::{Add, Parked, Waiting, park};
-use super::transaction::{Partitions, State, Transaction, TransactionalId};
+use super::input::WriteInTransaction;
+use super::parked::{Add, AddedBy, Parked, Waiting, park};
+use super::transaction::{Partitions, Protocol, State, Transaction, TransactionalId};
 use crate::placement::group_partition;
 use crate::{ProducerIdentity, Time, Token};
 
@@ -24,8 +26,8 @@ use crate::{ProducerIdentity, Time, Token};
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// From this version on AddPartitionsToTxn names several transactions.
 const BATCHED_FROM: i16 = 4;
-/// From this version on a partition that is not in the transaction is an abortable error.
-const ABORTABLE_FROM: i16 = 5;
+/// Writes that add their partitions come from clients that know every error.
+const WRITE_VERSION: i16 = i16::MAX;
 
 impl TransactionCoordinator {
     pub(super) fn add_partitions(
@@ -37,7 +39,7 @@ impl TransactionCoordinator {
         out: &mut Vec<Effect>,
     ) {
         if version >= BATCHED_FROM {
-            self.add_batched(token, version, request, time, out);
+            self.add_batched(token, request, time, out);
             return;
         }
         let add = Add {
@@ -46,7 +48,7 @@ impl TransactionCoordinator {
                 epoch: request.v3_and_below_producer_epoch,
             },
             partitions: partitions_of(&request.v3_and_below_topics),
-            are_offsets: false,
+            by: AddedBy::Client,
         };
         let parked = Parked {
             token,
@@ -71,7 +73,7 @@ impl TransactionCoordinator {
                 epoch: request.producer_epoch,
             },
             partitions: BTreeMap::from([(OFFSETS_TOPIC.to_owned(), BTreeSet::from([partition]))]),
-            are_offsets: true,
+            by: AddedBy::Offsets,
         };
         let parked = Parked {
             token,
@@ -79,6 +81,58 @@ impl TransactionCoordinator {
             request: Waiting::Add(add),
         };
         self.add_to(&request.transactional_id, parked, time, out);
+    }
+
+    pub(super) fn add_written(
+        &mut self,
+        token: Token,
+        request: WriteInTransaction,
+        time: Time,
+        out: &mut Vec<Effect>,
+    ) {
+        let add = Add {
+            producer: request.producer,
+            partitions: request.partitions,
+            by: AddedBy::Write,
+        };
+        let parked = Parked {
+            token,
+            version: WRITE_VERSION,
+            request: Waiting::Add(add),
+        };
+        self.add_to(&request.transactional_id, parked, time, out);
+    }
+
+    /// Adds the partitions of a write at once, if nothing has to be waited for. The caller's own
+    /// append then follows in the log what this one wrote; nothing else may be answered before
+    /// that is durable.
+    ///
+    /// # Errors
+    /// Why nothing is added. `CONCURRENT_TRANSACTIONS` and `COORDINATOR_LOAD_IN_PROGRESS` are over
+    /// soon: [`Request::Write`](super::Request::Write) waits for that.
+    pub fn add_now(
+        &mut self,
+        request: &WriteInTransaction,
+        time: Time,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), ErrorCode> {
+        if self.phase != Phase::Active {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
+        let (transactions, mut cx) = self.split(time, out);
+        let transaction = find(transactions, &request.transactional_id)?;
+        transaction.check_producer(request.producer)?;
+        if matches!(transaction.state, State::Prepare { .. }) {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        let added = grow(
+            &mut cx,
+            transaction,
+            request.partitions.clone(),
+            Protocol::V2,
+        );
+        self.ask_for_wake(out);
+        added
     }
 
     fn add_to(&mut self, id: &str, parked: Parked, time: Time, out: &mut Vec<Effect>) {
@@ -95,7 +149,6 @@ impl TransactionCoordinator {
     fn add_batched(
         &mut self,
         token: Token,
-        version: i16,
         request: AddPartitionsToTxnRequest,
         time: Time,
         out: &mut Vec<Effect>,
@@ -106,15 +159,12 @@ impl TransactionCoordinator {
             .into_iter()
             .map(|wanted| {
                 let outcome = find(transactions, &wanted.transactional_id)
-                    .and_then(|transaction| add_or_verify(&mut cx, transaction, &wanted, version));
-                let missing = if version >= ABORTABLE_FROM {
-                    ErrorCode::TransactionAbortable
-                } else {
-                    ErrorCode::InvalidTxnState
-                };
+                    .and_then(|transaction| add_or_verify(&mut cx, transaction, &wanted));
                 let topic_results = results(&wanted.topics, |topic, partition| match &outcome {
                     Err(code) => *code,
-                    Ok(Some(present)) if !present.contains(topic, partition) => missing,
+                    Ok(Some(present)) if !present.contains(topic, partition) => {
+                        ErrorCode::TransactionAbortable
+                    }
                     Ok(_) => ErrorCode::None,
                 });
                 AddPartitionsToTxnResult {
@@ -161,22 +211,19 @@ fn add_or_verify<'a>(
     cx: &mut Cx<'_>,
     transaction: &'a mut Transaction,
     wanted: &AddPartitionsToTxnTransaction,
-    version: i16,
 ) -> Result<Option<&'a Transaction>, ErrorCode> {
     let producer = ProducerIdentity {
         id: wanted.producer_id,
         epoch: wanted.producer_epoch,
     };
-    transaction
-        .check_producer(producer)
-        .map_err(|code| errors::fenced(version, code))?;
+    transaction.check_producer(producer)?;
     if matches!(transaction.state, State::Prepare { .. }) {
         return Err(ErrorCode::ConcurrentTransactions);
     }
     if wanted.verify_only {
         return Ok(Some(transaction));
     }
-    grow(cx, transaction, partitions_of(&wanted.topics))?;
+    grow(cx, transaction, partitions_of(&wanted.topics), Protocol::V2)?;
     Ok(None)
 }
 
@@ -189,7 +236,11 @@ pub(super) fn add(cx: &mut Cx<'_>, transaction: &mut Transaction, parked: Parked
         if matches!(transaction.state, State::Prepare { .. }) {
             return Ok(false);
         }
-        grow(cx, transaction, request.partitions.clone()).map(|()| true)
+        let protocol = match request.by {
+            AddedBy::Client | AddedBy::Offsets => Protocol::V1,
+            AddedBy::Write => Protocol::V2,
+        };
+        grow(cx, transaction, request.partitions.clone(), protocol).map(|()| true)
     });
     match result {
         Ok(false) => park(cx, transaction, parked),
@@ -209,6 +260,7 @@ fn grow(
     cx: &mut Cx<'_>,
     transaction: &mut Transaction,
     added: Partitions,
+    protocol: Protocol,
 ) -> Result<(), ErrorCode> {
     let are_all_in = transaction.state == State::Ongoing
         && added.iter().all(|(topic, indexes)| {
@@ -244,10 +296,11 @@ fn grow(
         ) = (partitions, state, started);
         return Err(ErrorCode::RecordListTooLarge);
     }
+    transaction.previous_producer_id = transaction.producer_id;
+    transaction.protocol = protocol;
     cx.write(transaction);
     if let Some(at) = transaction.times_out_at() {
-        let key = TimerKey::Timeout(transaction.id.clone());
-        cx.timers.set(key, cx.time.when_wall_reaches(at));
+        cx.time_out_at(&transaction.id, at);
     }
     Ok(())
 }
@@ -273,13 +326,17 @@ pub(super) fn results(
         .collect()
 }
 
-/// The answer to either of the two requests: the same for every partition.
+/// The answer to any of the requests: the same for every partition.
 pub(super) fn answer(add: &Add, code: ErrorCode) -> Response {
-    if add.are_offsets {
-        return Response::AddOffsets(AddOffsetsToTxnResponse {
-            error_code: code.code(),
-            ..Default::default()
-        });
+    match add.by {
+        AddedBy::Client => {}
+        AddedBy::Offsets => {
+            return Response::AddOffsets(AddOffsetsToTxnResponse {
+                error_code: code.code(),
+                ..Default::default()
+            });
+        }
+        AddedBy::Write => return Response::Write(code),
     }
     let results_by_topic_v3_and_below = add
         .partitions

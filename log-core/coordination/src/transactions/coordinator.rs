@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use headwater_wire::ErrorCode;
+
 use super::config::TransactionConfig;
 use super::effect::{Effect, Response, WriteMarkers};
 use super::records;
-use super::transaction::{State, Transaction, TransactionalId};
+use super::transaction::{NO_PRODUCER_ID, Protocol, State, Transaction, TransactionalId};
 use crate::outbox::Outbox;
 use crate::timers::Timers;
-use crate::{Append, AppendId, Now, Record, Time, Token};
+use crate::{Append, AppendId, Now, Record, Time, Timestamp, Token};
 
 /// The transactional ids of one partition of `__transaction_state`.
 ///
@@ -23,6 +25,15 @@ pub struct TransactionCoordinator {
     pub(super) outbox: Outbox<Effect>,
     pub(super) phase: Phase,
     pub(super) wake_asked: Option<Now>,
+    pub(super) spare: Spare,
+}
+
+/// A producer id in reserve, for the transaction that uses up the epochs of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spare {
+    Absent,
+    Asked,
+    Present(i64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +68,7 @@ impl TransactionCoordinator {
             outbox: Outbox::default(),
             phase: Phase::Loading,
             wake_asked: None,
+            spare: Spare::Absent,
         }
     }
 
@@ -85,6 +97,7 @@ impl TransactionCoordinator {
             epoch: self.epoch,
             timers: &mut self.timers,
             outbox: &mut self.outbox,
+            spare: &mut self.spare,
             time,
             out,
         };
@@ -98,6 +111,7 @@ pub(super) struct Cx<'a> {
     pub(super) epoch: i32,
     pub(super) timers: &'a mut Timers<TimerKey>,
     pub(super) outbox: &'a mut Outbox<Effect>,
+    pub(super) spare: &'a mut Spare,
     pub(super) time: Time,
     pub(super) out: &'a mut Vec<Effect>,
 }
@@ -131,6 +145,12 @@ impl Cx<'_> {
         })
     }
 
+    /// Starts the timer of a transaction whose time is over when the wall clock shows `at`.
+    pub(super) fn time_out_at(&mut self, id: &TransactionalId, at: Timestamp) {
+        let due = self.time.when_wall_reaches(at);
+        self.timers.set(TimerKey::Timeout(id.clone()), due);
+    }
+
     /// Answers once `after` is durable.
     pub(super) fn reply(&mut self, after: AppendId, token: Token, response: Response) {
         self.outbox
@@ -138,12 +158,59 @@ impl Cx<'_> {
     }
 
     /// Decides the transaction; the markers follow once that is durable.
-    pub(super) fn prepare(&mut self, transaction: &mut Transaction, commit: bool) {
+    ///
+    /// With version 2 of the protocol the epoch grows, and the markers carry the new one: nothing
+    /// that was sent before can reach the next transaction (KIP-890).
+    ///
+    /// # Errors
+    /// `COORDINATOR_LOAD_IN_PROGRESS` while there is no producer id to follow one whose epochs are
+    /// used up; nothing has changed then.
+    pub(super) fn prepare(
+        &mut self,
+        transaction: &mut Transaction,
+        commit: bool,
+        protocol: Protocol,
+    ) -> Result<(), ErrorCode> {
+        if protocol == Protocol::V2 {
+            if transaction.is_epoch_exhausted() {
+                transaction.next_producer_id = self.take_spare()?;
+            }
+            transaction.last_epoch = transaction.epoch;
+            transaction.epoch = transaction.epoch.saturating_add(1);
+        }
+        transaction.previous_producer_id = transaction.producer_id;
+        transaction.protocol = protocol;
         transaction.state = State::Prepare { commit };
+        // Only an abort of nothing has none.
+        transaction.started.get_or_insert(self.time.wall);
         self.timers
             .cancel(&TimerKey::Timeout(transaction.id.clone()));
         self.write(transaction);
         self.write_markers(transaction);
+        Ok(())
+    }
+
+    /// A producer id that nobody was given; another is asked for.
+    ///
+    /// # Errors
+    /// `COORDINATOR_LOAD_IN_PROGRESS` until it has come.
+    pub(super) fn take_spare(&mut self) -> Result<i64, ErrorCode> {
+        let taken = *self.spare;
+        if taken != Spare::Asked {
+            *self.spare = Spare::Asked;
+            self.out.push(Effect::ProducerIdWanted);
+        }
+        match taken {
+            Spare::Present(id) => Ok(id),
+            Spare::Absent | Spare::Asked => Err(ErrorCode::CoordinatorLoadInProgress),
+        }
+    }
+
+    /// Keeps an id that nobody was given for later, if there is none yet.
+    pub(super) fn keep_spare(&mut self, id: i64) {
+        if id != NO_PRODUCER_ID && !matches!(self.spare, Spare::Present(_)) {
+            *self.spare = Spare::Present(id);
+        }
     }
 
     /// Asks for the markers of a decided transaction.
@@ -158,12 +225,5 @@ impl Cx<'_> {
         };
         self.outbox
             .release(transaction.written, Effect::WriteMarkers(markers), self.out);
-    }
-
-    /// Aborts the ongoing transaction and fences its producer, whose epoch is never used again.
-    pub(super) fn fence(&mut self, transaction: &mut Transaction) {
-        transaction.epoch = transaction.epoch.saturating_add(1);
-        transaction.last_epoch = super::transaction::NO_EPOCH;
-        self.prepare(transaction, false);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headwater_wire::ErrorCode;
 use headwater_wire::messages::add_offsets_to_txn::AddOffsetsToTxnResponse;
 use headwater_wire::messages::add_partitions_to_txn::AddPartitionsToTxnResponse;
 use headwater_wire::messages::end_txn::EndTxnResponse;
 use headwater_wire::messages::init_producer_id::InitProducerIdResponse;
 
+use super::summary::TransactionSummary;
 use crate::{Append, AppendId, Marker, Now, Token};
 
 /// One thing to do. Effects of a step are carried out in order.
@@ -32,6 +34,9 @@ pub enum Effect {
     /// Step with [`Input::Wake`](super::Input::Wake) at this time, which replaces the one asked
     /// for before; never, if `None`. Waking early or late does no harm.
     WakeAt(Option<Now>),
+    /// Take a producer id that was never given out, and step with
+    /// [`Input::ProducerId`](super::Input::ProducerId): an id's epochs are used up.
+    ProducerIdWanted,
     /// This machine is ahead of its log and of no more use: load a new one. It answers every
     /// further request with `COORDINATOR_LOAD_IN_PROGRESS`.
     Failed,
@@ -61,4 +66,8 @@ pub enum Response {
     AddOffsets(AddOffsetsToTxnResponse),
     /// EndTxn.
     End(EndTxnResponse),
+    /// Whether the partitions of a write are in the transaction: no error, or why not.
+    Write(ErrorCode),
+    /// Transactions as they stand, or why they cannot be told.
+    Transactions(Result<Vec<TransactionSummary>, ErrorCode>),
 }

@@ -70,6 +70,8 @@ impl Request {
 /// The answer to a request that is not even looked at.
 pub(super) fn refusal(request: Request, version: i16, code: ErrorCode) -> Response {
     match request {
+        Request::Write(_) => Response::Write(code),
+        Request::Describe { .. } | Request::List(_) => Response::Transactions(Err(code)),
         Request::InitProducerId { .. } => init_producer_id(version, code),
         Request::AddOffsets(_) => Response::AddOffsets(AddOffsetsToTxnResponse {
             error_code: code.code(),
@@ -103,6 +105,8 @@ pub(super) fn refusal(request: Request, version: i16, code: ErrorCode) -> Respon
 /// Turns an answer that must not be given, because what it reveals was not written, into an error.
 pub(super) fn fail_response(response: Response, code: ErrorCode) -> Response {
     match response {
+        Response::Write(_) => Response::Write(code),
+        Response::Transactions(_) => Response::Transactions(Err(code)),
         Response::InitProducerId(_) => Response::InitProducerId(InitProducerIdResponse {
             error_code: code.code(),
             producer_id: -1,

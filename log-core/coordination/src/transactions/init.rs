@@ -5,12 +5,14 @@ use headwater_wire::messages::init_producer_id::{InitProducerIdRequest, InitProd
 
 use super::coordinator::{Cx, TransactionCoordinator};
 use super::effect::{Effect, Response};
+use super::end::complete_if_marked;
 use super::errors;
 use super::parked::{Parked, Waiting, park};
-use super::transaction::{NO_EPOCH, Partitions, State, Transaction, TransactionalId, is_exhausted};
+use super::transaction::{
+    NO_EPOCH, NO_PRODUCER_ID, Partitions, Protocol, State, Transaction, TransactionalId,
+    is_exhausted,
+};
 use crate::{AppendId, ProducerIdentity, Time, Token};
-
-const NO_PRODUCER_ID: i64 = -1;
 
 impl TransactionCoordinator {
     pub(super) fn init_producer_id(
@@ -32,22 +34,27 @@ impl TransactionCoordinator {
             return;
         };
         if let Err(code) = check_request(&cx, &id, &request) {
+            cx.keep_spare(fresh);
             let response = errors::init_producer_id(version, code);
             cx.reply(AppendId::default(), token, response);
             return;
         }
         let written = cx.outbox.last();
+        let mut fresh = fresh;
         let transaction = transactions
             .entry(TransactionalId::from(id.as_str()))
             .or_insert_with(|| {
                 let mut transaction = Transaction::new(TransactionalId::from(id), fresh, time.wall);
                 transaction.written = written;
+                fresh = NO_PRODUCER_ID;
                 transaction
             });
+        // It goes to whoever uses up the epochs of an id next.
+        cx.keep_spare(fresh);
         let parked = Parked {
             token,
             version,
-            request: Waiting::Init { request, fresh },
+            request: Waiting::Init { request },
         };
         init(&mut cx, transaction, parked);
     }
@@ -77,8 +84,8 @@ fn succeeded(producer: ProducerIdentity) -> Response {
 }
 
 /// Answers an InitProducerId whose transactional id is known, now or when its transaction is over.
-pub(super) fn init(cx: &mut Cx<'_>, transaction: &mut Transaction, mut parked: Parked) {
-    let Waiting::Init { request, fresh } = &mut parked.request else {
+pub(super) fn init(cx: &mut Cx<'_>, transaction: &mut Transaction, parked: Parked) {
+    let Waiting::Init { request } = &parked.request else {
         return;
     };
     let expected = (request.producer_id != NO_PRODUCER_ID).then_some(ProducerIdentity {
@@ -96,18 +103,18 @@ pub(super) fn init(cx: &mut Cx<'_>, transaction: &mut Transaction, mut parked: P
             refuse(cx, transaction, &parked, ErrorCode::ProducerFenced);
         }
         State::Ongoing => {
-            // The epoch that fences the old transaction is never given out: the one this producer
-            // gets, when the abort is complete, is another one higher.
-            cx.fence(transaction);
-            if expected.is_some() {
-                request.producer_epoch = transaction.epoch;
+            // The end has the next epoch. A new instance gets the one after it, when the abort is
+            // complete; the same one that goes on after an error gets that of the end.
+            if let Err(code) = cx.prepare(transaction, false, Protocol::V2) {
+                refuse(cx, transaction, &parked, code);
+                return;
             }
             park(cx, transaction, parked);
+            complete_if_marked(cx, transaction);
         }
         State::Empty | State::Complete { .. } => {
-            let fresh = *fresh;
             let timeout_ms = request.transaction_timeout_ms;
-            match next_epoch(transaction, expected, fresh) {
+            match next_epoch(cx, transaction, expected) {
                 Err(code) => refuse(cx, transaction, &parked, code),
                 Ok(()) => {
                     transaction.timeout_ms = timeout_ms;
@@ -142,9 +149,9 @@ fn may_be_current(transaction: &Transaction, expected: ProducerIdentity) -> bool
 
 /// Gives the producer its next epoch, or a new id where the epochs of the old one are used up.
 fn next_epoch(
+    cx: &mut Cx<'_>,
     transaction: &mut Transaction,
     expected: Option<ProducerIdentity>,
-    fresh: i64,
 ) -> Result<(), ErrorCode> {
     let current = transaction.epoch;
     let is_current = |expected: ProducerIdentity| {
@@ -158,13 +165,14 @@ fn next_epoch(
         Some(expected) if expected.epoch == transaction.last_epoch => return Ok(()),
         Some(_) => return Err(ErrorCode::ProducerFenced),
     };
+    let before = transaction.producer_id;
     if transaction.is_epoch_exhausted() {
-        transaction.previous_producer_id = transaction.producer_id;
-        transaction.producer_id = fresh;
+        transaction.producer_id = cx.take_spare()?;
         transaction.epoch = 0;
     } else {
         transaction.epoch = current + 1;
     }
+    transaction.previous_producer_id = before;
     transaction.last_epoch = last_epoch;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub enum Request {
         /// The request.
         request: InitProducerIdRequest,
         /// A producer id from the node's block that was never given out. It is used up, also if
-        /// the producer keeps the id it has.
+        /// the producer keeps the id it has: one is kept for a producer whose epochs run out.
         fresh: i64,
     },
     /// AddPartitionsToTxn: to add, and from version 4 on also to ask whether a partition is part
@@ -29,6 +29,35 @@ pub enum Request {
     AddOffsets(AddOffsetsToTxnRequest),
     /// EndTxn.
     End(EndTxnRequest),
+    /// Produce or TxnOffsetCommit, whose partitions become part of the transaction before
+    /// anything is written to them (KIP-890). The caller has checked that they exist.
+    Write(WriteInTransaction),
+    /// DescribeTransactions, for ids of this coordinator's partition.
+    Describe(String),
+    /// ListTransactions.
+    List(TransactionFilter),
+}
+
+/// Partitions that a producer of transaction.version 2 writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteInTransaction {
+    /// The transaction's id.
+    pub transactional_id: String,
+    /// Who writes.
+    pub producer: ProducerIdentity,
+    /// Where, by topic.
+    pub partitions: BTreeMap<String, BTreeSet<i32>>,
+}
+
+/// Which transactions ListTransactions asks for (KIP-664, KIP-994).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransactionFilter {
+    /// Names of states; all if there is none.
+    pub states: BTreeSet<String>,
+    /// Producer ids; all if there is none.
+    pub producer_ids: BTreeSet<i64>,
+    /// Only transactions that began longer ago than this many milliseconds; all if negative.
+    pub duration_ms: i64,
 }
 
 /// One thing that happened.
@@ -53,6 +82,9 @@ pub enum Input {
         /// Where they are, by topic.
         partitions: BTreeMap<String, BTreeSet<i32>>,
     },
+    /// The producer id that [`Effect::ProducerIdWanted`](super::Effect::ProducerIdWanted) asked
+    /// for; `None` if there is none to be had now.
+    ProducerId(Option<i64>),
     /// The append, and all before it, are durable.
     Durable(AppendId),
     /// An append was refused or lost. The machine answers everything in flight with an error and

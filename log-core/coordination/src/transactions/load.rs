@@ -4,8 +4,9 @@ use headwater_wire::DecodeError;
 
 use super::coordinator::{Phase, TimerKey, TransactionCoordinator};
 use super::effect::Effect;
+use super::end::complete_if_marked;
 use super::records;
-use super::transaction::{State, TransactionalId};
+use super::transaction::State;
 use crate::{LogEntry, Time};
 
 /// A record of the topic cannot be read.
@@ -47,15 +48,13 @@ impl TransactionCoordinator {
     pub fn finish_loading(&mut self, time: Time, out: &mut Vec<Effect>) {
         self.phase = Phase::Active;
         let (transactions, mut cx) = self.split(time, out);
-        let mut to_complete: Vec<TransactionalId> = Vec::new();
-        for transaction in transactions.values() {
+        for transaction in transactions.values_mut() {
             if let Some(at) = transaction.times_out_at() {
-                let key = TimerKey::Timeout(transaction.id.clone());
-                cx.timers.set(key, time.when_wall_reaches(at));
+                cx.time_out_at(&transaction.id, at);
             }
             if matches!(transaction.state, State::Prepare { .. }) {
                 if transaction.partitions.is_empty() {
-                    to_complete.push(transaction.id.clone());
+                    complete_if_marked(&mut cx, transaction);
                 } else {
                     cx.write_markers(transaction);
                 }
@@ -65,9 +64,6 @@ impl TransactionCoordinator {
             TimerKey::Expiry,
             time.now.after(cx.config.expiration_check_interval),
         );
-        for id in to_complete {
-            self.complete(&id, time, out);
-        }
         self.ask_for_wake(out);
     }
 }

@@ -1,4 +1,4 @@
-//! Producer ids, epochs and transactions (KIP-98, KIP-360, KIP-588; `transaction.version` 1).
+//! Producer ids, epochs and transactions (KIP-98, KIP-360, KIP-588, KIP-890).
 //!
 //! One [`TransactionCoordinator`] per partition of `__transaction_state` holds the transactional
 //! ids placed there. A transaction is `Empty` (never begun since its producer was initialised),
@@ -16,7 +16,10 @@
 //!
 //! Clients of transaction.version 1 send EndTxn, Produce and AddPartitionsToTxn on different
 //! connections; a request that is delayed beyond the end of its transaction can reach the next one
-//! of the same producer. Only version 2 (KIP-890) closes this.
+//! of the same producer. With version 2 each end gives the producer a new epoch, and a write adds
+//! its partition by itself, so that what comes late is fenced. The two can alternate under one
+//! transactional id: a request's version says which rules it is judged by. What the coordinator
+//! decides by itself (a timeout, another instance of the producer) follows version 2.
 
 mod add_partitions;
 mod config;
@@ -31,11 +34,13 @@ mod load;
 mod parked;
 mod records;
 mod step;
+mod summary;
 mod transaction;
 mod verify;
 
 pub use config::TransactionConfig;
 pub use coordinator::TransactionCoordinator;
 pub use effect::{Effect, Response, WriteMarkers};
-pub use input::{Input, Request};
+pub use input::{Input, Request, TransactionFilter, WriteInTransaction};
 pub use load::LoadError;
+pub use summary::{STATE_NAMES, TransactionSummary};

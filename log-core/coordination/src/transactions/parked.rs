@@ -20,7 +20,6 @@ pub(super) struct Parked {
 pub(super) enum Waiting {
     Init {
         request: InitProducerIdRequest,
-        fresh: i64,
     },
     Add(Add),
     End {
@@ -29,13 +28,23 @@ pub(super) enum Waiting {
     },
 }
 
-/// Partitions to be added, by either of two requests.
+/// Partitions to be added.
 #[derive(Clone, Debug)]
 pub(super) struct Add {
     pub(super) producer: ProducerIdentity,
     pub(super) partitions: Partitions,
-    /// Whether they stand for a group's offsets.
-    pub(super) are_offsets: bool,
+    pub(super) by: AddedBy,
+}
+
+/// The request that adds partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AddedBy {
+    /// AddPartitionsToTxn.
+    Client,
+    /// AddOffsetsToTxn: the partition stands for a group's offsets.
+    Offsets,
+    /// Produce or TxnOffsetCommit (KIP-890).
+    Write,
 }
 
 /// Keeps the request until the transaction completes, for a bounded time.

@@ -7,7 +7,7 @@ use headwater_wire::internal::transaction_state::{
 };
 use headwater_wire::{DecodeError, EncodeError};
 
-use super::transaction::{NO_EPOCH, State, Transaction, TransactionalId};
+use super::transaction::{NO_EPOCH, Protocol, State, Transaction, TransactionalId};
 use crate::{AppendId, Record, Timestamp};
 
 /// The only kind of key there is.
@@ -15,6 +15,8 @@ const KEY: i16 = 0;
 /// What Kafka writes from transaction.version 1 on.
 const VALUE: i16 = 1;
 const NO_TIME: i64 = -1;
+/// The transaction.version of KIP-890.
+const VERSION_2: i16 = 2;
 
 /// A transactional id, and what the record says of it: nothing, if it is forgotten.
 pub(super) fn decode(
@@ -39,6 +41,12 @@ fn restore(id: &str, value: TransactionLogValue) -> Option<Transaction> {
         Timestamp::from_millis(value.transaction_last_update_timestamp_ms),
     );
     transaction.previous_producer_id = value.previous_producer_id;
+    transaction.next_producer_id = value.next_producer_id;
+    transaction.protocol = if value.client_transaction_version >= VERSION_2 {
+        Protocol::V2
+    } else {
+        Protocol::V1
+    };
     transaction.epoch = value.producer_epoch;
     transaction.last_epoch = NO_EPOCH;
     transaction.timeout_ms = value.transaction_timeout_ms;
@@ -92,6 +100,11 @@ pub(super) fn record(transaction: &Transaction) -> Result<Record, EncodeError> {
     let value = TransactionLogValue {
         producer_id: transaction.producer_id,
         previous_producer_id: transaction.previous_producer_id,
+        next_producer_id: transaction.next_producer_id,
+        client_transaction_version: match transaction.protocol {
+            Protocol::V1 => 0,
+            Protocol::V2 => VERSION_2,
+        },
         producer_epoch: transaction.epoch,
         transaction_timeout_ms: transaction.timeout_ms,
         transaction_status: status_of(transaction.state),

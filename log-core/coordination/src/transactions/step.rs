@@ -1,13 +1,20 @@
 //! Where inputs meet the machine.
 
+use std::time::Duration;
+
 use headwater_wire::ErrorCode;
 
-use super::coordinator::{Phase, TimerKey, TransactionCoordinator};
+use super::coordinator::{Phase, Spare, TimerKey, TransactionCoordinator};
 use super::effect::Effect;
+use super::end::complete_if_marked;
 use super::errors;
 use super::input::{Input, Request};
 use super::parked;
+use super::transaction::Protocol;
 use crate::{AppendId, Time, Token};
+
+/// Pause before a transaction is aborted that could not be for want of a producer id.
+const ABORT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl TransactionCoordinator {
     /// Applies `input` and appends to `out` what the caller must do, in order.
@@ -41,6 +48,12 @@ impl TransactionCoordinator {
                 self.markers_written(&transactional_id, producer, &partitions, time, out);
             }
             Input::Durable(upto) => self.outbox.durable(upto, out),
+            Input::ProducerId(id) => match id {
+                Some(id) => self.spare = Spare::Present(id),
+                // It is asked for again when it is needed.
+                None if self.spare == Spare::Asked => self.spare = Spare::Absent,
+                None => {}
+            },
             Input::AppendFailed => {
                 self.fail(time, out);
                 return;
@@ -71,6 +84,9 @@ impl TransactionCoordinator {
             }
             Request::AddOffsets(request) => self.add_offsets(token, version, request, time, out),
             Request::End(request) => self.end(token, version, request, time, out),
+            Request::Write(request) => self.add_written(token, request, time, out),
+            Request::Describe(id) => self.describe(token, &id, time, out),
+            Request::List(filter) => self.list(token, &filter, time, out),
         }
     }
 
@@ -95,8 +111,8 @@ impl TransactionCoordinator {
         }
     }
 
-    /// Aborts a transaction that has taken too long (KIP-98; with a new epoch, so that its
-    /// producer is fenced, KIP-360).
+    /// Aborts a transaction that has taken too long (KIP-98). Its producer's epoch grows, which
+    /// fences it unless it aborts too (KIP-890).
     fn time_out(&mut self, id: &str, time: Time, out: &mut Vec<Effect>) {
         let (transactions, mut cx) = self.split(time, out);
         let Some(transaction) = transactions.get_mut(id) else {
@@ -107,15 +123,16 @@ impl TransactionCoordinator {
         };
         if time.wall < at {
             // The wall clock was set back since the timer was started.
-            cx.timers.set(
-                TimerKey::Timeout(transaction.id.clone()),
-                time.when_wall_reaches(at),
-            );
+            cx.time_out_at(&transaction.id, at);
             return;
         }
-        cx.fence(transaction);
-        if transaction.partitions.is_empty() {
-            self.complete(id, time, out);
+        match cx.prepare(transaction, false, Protocol::V2) {
+            Ok(()) => complete_if_marked(&mut cx, transaction),
+            // The producer id that takes over is on its way.
+            Err(_) => {
+                let key = TimerKey::Timeout(transaction.id.clone());
+                cx.timers.set(key, time.now.after(ABORT_AGAIN_AFTER));
+            }
         }
     }
 

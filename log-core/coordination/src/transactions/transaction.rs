@@ -16,6 +16,17 @@ pub(super) type Partitions = BTreeMap<String, BTreeSet<i32>>;
 
 /// The epoch of a producer that has never been initialised.
 pub(super) const NO_EPOCH: i16 = -1;
+/// No producer id.
+pub(super) const NO_PRODUCER_ID: i64 = -1;
+
+/// How a client and its coordinator end transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// One epoch for all transactions of a producer (KIP-98).
+    V1,
+    /// Each transaction has an epoch of its own (KIP-890).
+    V2,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -35,13 +46,20 @@ pub(super) enum State {
 pub(super) struct Transaction {
     pub(super) id: TransactionalId,
     pub(super) producer_id: i64,
-    /// The producer id before the last rotation, or -1.
+    /// The producer id before the last change, or -1: another than now only right after a change
+    /// of the id, when a producer may still retry under the old one.
     pub(super) previous_producer_id: i64,
+    /// Once decided: the id that takes over when the transaction is complete, because the epochs
+    /// of the present one are used up; otherwise [`NO_PRODUCER_ID`].
+    pub(super) next_producer_id: i64,
     pub(super) epoch: i16,
-    /// The epoch before the last bump that the producer itself asked for; [`NO_EPOCH`] if another
-    /// instance did, so that a producer that was fenced cannot pass for one that retries
-    /// (KIP-360). Not written down: after a restart a retry counts as fenced.
+    /// The epoch before the last bump that the producer itself asked for, or that ended its
+    /// transaction; [`NO_EPOCH`] if another instance did, so that a producer that was fenced
+    /// cannot pass for one that retries (KIP-360). Not written down: after a restart a retry
+    /// counts as fenced.
     pub(super) last_epoch: i16,
+    /// What the last to begin or end a transaction spoke.
+    pub(super) protocol: Protocol,
     pub(super) timeout_ms: i32,
     pub(super) state: State,
     /// In the transaction, and, once it is decided, still without a marker.
@@ -59,9 +77,11 @@ impl Transaction {
         Self {
             id,
             producer_id,
-            previous_producer_id: -1,
+            previous_producer_id: NO_PRODUCER_ID,
+            next_producer_id: NO_PRODUCER_ID,
             epoch: NO_EPOCH,
             last_epoch: NO_EPOCH,
+            protocol: Protocol::V1,
             timeout_ms: 0,
             state: State::Empty,
             partitions: Partitions::new(),
@@ -76,6 +96,18 @@ impl Transaction {
         ProducerIdentity {
             id: self.producer_id,
             epoch: self.epoch,
+        }
+    }
+
+    /// Who may go on once the decided transaction is complete.
+    pub(super) fn producer_to_be(&self) -> ProducerIdentity {
+        if self.next_producer_id == NO_PRODUCER_ID {
+            self.producer()
+        } else {
+            ProducerIdentity {
+                id: self.next_producer_id,
+                epoch: 0,
+            }
         }
     }
 
@@ -101,6 +133,7 @@ impl Transaction {
                 producer: self.producer(),
                 coordinator_epoch,
                 committed: commit,
+                bumps_epoch: self.protocol == Protocol::V2,
             }),
             _ => None,
         }

@@ -14,7 +14,7 @@ impl TransactionCoordinator {
     /// # Errors
     /// `COORDINATOR_LOAD_IN_PROGRESS` before the machine is loaded, `CONCURRENT_TRANSACTIONS`
     /// while a decided transaction completes, `INVALID_PRODUCER_ID_MAPPING` and `PRODUCER_FENCED`
-    /// for another producer, `INVALID_TXN_STATE` otherwise.
+    /// for another producer, `TRANSACTION_ABORTABLE` otherwise.
     pub fn verify(
         &self,
         transactional_id: &str,
@@ -34,7 +34,7 @@ impl TransactionCoordinator {
             State::Ongoing if transaction.contains(topic, partition) => Ok(()),
             State::Prepare { .. } => Err(ErrorCode::ConcurrentTransactions),
             State::Ongoing | State::Empty | State::Complete { .. } => {
-                Err(ErrorCode::InvalidTxnState)
+                Err(ErrorCode::TransactionAbortable)
             }
         }
     }

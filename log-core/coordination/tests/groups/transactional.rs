@@ -151,6 +151,7 @@ fn the_end_of_a_transaction_is_known_only_when_it_is_durable() {
         producer: PRODUCER,
         coordinator_epoch: 0,
         committed: true,
+        bumps_epoch: false,
     };
     world.step(Input::EndTransaction { token, marker });
     assert!(!world.is_answered(token));

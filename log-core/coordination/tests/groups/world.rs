@@ -317,6 +317,7 @@ impl World {
             producer,
             coordinator_epoch: 0,
             committed,
+            bumps_epoch: false,
         };
         self.step(Input::EndTransaction { token, marker });
         assert_eq!(self.take(token), Response::MarkerWritten);

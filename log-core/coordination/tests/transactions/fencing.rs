@@ -167,7 +167,8 @@ fn a_producer_may_go_on_out_of_its_own_open_transaction() {
     let next = world
         .init_with(4, going_on(first))
         .expect("the same producer");
-    assert_eq!(next, ProducerIdentity { epoch: 2, ..first });
+    assert_eq!(next, ProducerIdentity { epoch: 1, ..first });
+    assert_eq!(world.marked(next, false), [0].into());
 }
 
 #[test]

@@ -265,7 +265,7 @@ fn a_partition_can_be_looked_for_in_a_transaction() {
     };
     assert_eq!(
         verify(producer, 4, true),
-        (ErrorCode::None, ErrorCode::InvalidTxnState)
+        (ErrorCode::None, ErrorCode::TransactionAbortable)
     );
     assert_eq!(
         verify(producer, 5, true),
@@ -311,10 +311,16 @@ fn a_batch_belongs_to_a_transaction_only_while_it_goes_on() {
     let verify = |world: &World, producer: ProducerIdentity, partition: i32| {
         world.machine.verify(ID, producer, TOPIC, partition)
     };
-    assert_eq!(verify(&world, producer, 0), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(
+        verify(&world, producer, 0),
+        Err(ErrorCode::TransactionAbortable)
+    );
     world.add(producer, &[0]);
     assert_eq!(verify(&world, producer, 0), Ok(()));
-    assert_eq!(verify(&world, producer, 1), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(
+        verify(&world, producer, 1),
+        Err(ErrorCode::TransactionAbortable)
+    );
     let fenced = ProducerIdentity {
         epoch: 9,
         ..producer
@@ -332,5 +338,8 @@ fn a_batch_belongs_to_a_transaction_only_while_it_goes_on() {
         Err(ErrorCode::ConcurrentTransactions)
     );
     world.write_markers();
-    assert_eq!(verify(&world, producer, 0), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(
+        verify(&world, producer, 0),
+        Err(ErrorCode::TransactionAbortable)
+    );
 }

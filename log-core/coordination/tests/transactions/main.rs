@@ -9,6 +9,10 @@ mod random;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod summaries;
+#[cfg(test)]
 mod timeouts;
+#[cfg(test)]
+mod version_2;
 #[cfg(test)]
 mod world;

@@ -230,6 +230,83 @@ fn run_in_turn(ends: &[(bool, usize)]) {
     }
 }
 
+/// A producer of version 2 that runs one transaction after the other, while requests of earlier ones
+/// arrive again and again, and the process dies now and then.
+fn run_among_the_delayed(transactions: &[Delayed]) {
+    let mut world = World::new();
+    let mut producer = world.init();
+    // What was sent so far: the producer of a transaction, and how it was ended.
+    let mut sent: Vec<(ProducerIdentity, bool)> = Vec::new();
+    for transaction in transactions {
+        for ago in &transaction.again {
+            if let Some((old, commit)) = sent.iter().rev().nth(*ago).copied() {
+                assert_ne!(world.write(old, &[9]), ErrorCode::None, "{old:?} is over");
+                let is_last = *ago == 0;
+                match world.end_v2(old, commit) {
+                    Ok(next) => assert!(is_last && next == producer, "only the last is told again"),
+                    Err(_) => assert!(!is_last, "the last one may be repeated"),
+                }
+                assert!(world.end_v2(old, !commit).is_err(), "a decision stands");
+            }
+        }
+        assert_eq!(world.write(producer, &[0, 1]), ErrorCode::None);
+        for ago in &transaction.again {
+            if let Some((old, commit)) = sent.iter().rev().nth(*ago).copied() {
+                assert_eq!(world.end_v2(old, commit), Err(ErrorCode::ProducerFenced));
+            }
+        }
+        world.syncs = transaction.crash.is_none();
+        world.writes_markers = world.syncs;
+        world.send(5, ending(ID, producer, transaction.commit));
+        for _ in 0..transaction.crash.unwrap_or(0) {
+            world.sync_disk();
+            world.write_markers();
+        }
+        if transaction.crash.is_some() {
+            world.crash(world.durable);
+        }
+        world.syncs = true;
+        world.writes_markers = true;
+        world.sync_disk();
+        world.write_markers();
+        let next = world.end_v2(producer, transaction.commit).expect("ended");
+        assert_eq!((next.id, next.epoch), (producer.id, producer.epoch + 1));
+        sent.push((producer, transaction.commit));
+        producer = next;
+    }
+    for (producer, commit) in sent {
+        let next = ProducerIdentity {
+            epoch: producer.epoch + 1,
+            ..producer
+        };
+        assert_eq!(world.marked(next, commit), [0, 1].into(), "{producer:?}");
+        assert!(world.marked(next, !commit).is_empty(), "{producer:?}");
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Delayed {
+    commit: bool,
+    /// Ends of how many transactions ago arrive again meanwhile.
+    again: Vec<usize>,
+    /// The process dies at the end, after so many syncs.
+    crash: Option<usize>,
+}
+
+fn delayed() -> impl Strategy<Value = Vec<Delayed>> {
+    let transaction = (
+        any::<bool>(),
+        prop::collection::vec(0..3_usize, 0..3),
+        prop::option::of(0..4_usize),
+    );
+    let transaction = transaction.prop_map(|(commit, again, crash)| Delayed {
+        commit,
+        again,
+        crash,
+    });
+    prop::collection::vec(transaction, 1..8)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 200,
@@ -252,5 +329,10 @@ proptest! {
         ends in prop::collection::vec((any::<bool>(), 0..4_usize), 1..8)
     ) {
         run_in_turn(&ends);
+    }
+
+    #[test]
+    fn what_comes_late_never_reaches_another_transaction(transactions in delayed()) {
+        run_among_the_delayed(&transactions);
     }
 }

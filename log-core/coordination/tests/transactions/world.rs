@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use headwater_coordination::transactions::{
-    Effect, Input, Request, Response, TransactionConfig, TransactionCoordinator, WriteMarkers,
+    Effect, Input, Request, Response, TransactionConfig, TransactionCoordinator,
+    WriteInTransaction, WriteMarkers,
 };
 use headwater_coordination::{
     Append, AppendId, LogEntry, Marker, Now, ProducerIdentity, Time, Timestamp, Token,
@@ -38,6 +39,9 @@ pub(crate) struct World {
     pub(crate) replies: BTreeMap<Token, Response>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) failed: bool,
+    /// Whether producer ids are given as soon as they are wanted.
+    pub(crate) gives_ids: bool,
+    pub(crate) wants_id: bool,
     pub(crate) fresh: i64,
     wake: Option<Now>,
     tokens: u64,
@@ -67,6 +71,8 @@ impl World {
             effects: Vec::new(),
             failed: false,
             fresh: 1_000,
+            gives_ids: true,
+            wants_id: false,
             wake: None,
             tokens: 0,
         };
@@ -88,6 +94,7 @@ impl World {
         self.durable = keep;
         self.wake = None;
         self.failed = false;
+        self.wants_id = false;
         self.asked.clear();
         self.machine = TransactionCoordinator::new(self.config.clone(), 3);
         for (_, append) in &self.log {
@@ -130,6 +137,7 @@ impl World {
                 }
                 Effect::WriteMarkers(markers) => self.asked.push(markers),
                 Effect::WakeAt(at) => self.wake = at,
+                Effect::ProducerIdWanted => self.wants_id = true,
                 Effect::Failed => self.failed = true,
             }
         }
@@ -137,7 +145,9 @@ impl World {
 
     fn settle(&mut self) {
         loop {
-            if self.syncs && self.durable < self.log.len() {
+            if self.gives_ids && self.wants_id {
+                self.give_id();
+            } else if self.syncs && self.durable < self.log.len() {
                 self.sync_disk();
             } else if self.writes_markers && !self.asked.is_empty() {
                 self.write_markers();
@@ -145,6 +155,16 @@ impl World {
                 return;
             }
         }
+    }
+
+    /// Gives the machine the producer id it asked for.
+    pub(crate) fn give_id(&mut self) {
+        assert!(std::mem::take(&mut self.wants_id), "an id is wanted");
+        self.fresh += 1;
+        let mut out = Vec::new();
+        let input = Input::ProducerId(Some(self.fresh));
+        self.machine.step(input, self.time, &mut out);
+        self.carry_out(out);
     }
 
     /// Reports everything appended so far as durable.
@@ -271,6 +291,8 @@ impl World {
             Response::AddOffsets(response) => response.error_code,
             Response::End(response) => response.error_code,
             Response::InitProducerId(response) => response.error_code,
+            Response::Write(code) => code.code(),
+            Response::Transactions(result) => result.err().map_or(0, |code| code.code()),
         };
         error(code)
     }
@@ -285,16 +307,52 @@ impl World {
         self.take_code(token)
     }
 
+    /// Ends a transaction as a client of version 2 does; the producer that may go on.
+    pub(crate) fn end_v2(
+        &mut self,
+        producer: ProducerIdentity,
+        committed: bool,
+    ) -> Result<ProducerIdentity, ErrorCode> {
+        let token = self.send(5, ending(ID, producer, committed));
+        self.take_end(token)
+    }
+
+    pub(crate) fn take_end(&mut self, token: Token) -> Result<ProducerIdentity, ErrorCode> {
+        match self.take(token) {
+            Response::End(response) => match error(response.error_code) {
+                ErrorCode::None => Ok(ProducerIdentity {
+                    id: response.producer_id,
+                    epoch: response.producer_epoch,
+                }),
+                code => Err(code),
+            },
+            other => panic!("not an end: {other:?}"),
+        }
+    }
+
+    /// Adds partitions as a write of version 2 does.
+    pub(crate) fn write(&mut self, producer: ProducerIdentity, partitions: &[i32]) -> ErrorCode {
+        let token = self.send(0, writing(producer, partitions));
+        self.take_code(token)
+    }
+
     /// Partitions of [`TOPIC`] that have a marker like this.
     pub(crate) fn marked(&self, producer: ProducerIdentity, committed: bool) -> BTreeSet<i32> {
         let wanted = Marker {
             producer,
             coordinator_epoch: 3,
             committed,
+            bumps_epoch: false,
+        };
+        let is_wanted = |marker: &Marker| {
+            Marker {
+                bumps_epoch: false,
+                ..*marker
+            } == wanted
         };
         self.markers
             .iter()
-            .filter(|(topic, _, marker)| topic == TOPIC && *marker == wanted)
+            .filter(|(topic, _, marker)| topic == TOPIC && is_wanted(marker))
             .map(|(_, index, _)| *index)
             .collect()
     }
@@ -332,6 +390,18 @@ pub(crate) fn adding(id: &str, producer: ProducerIdentity, partitions: &[i32]) -
         }],
         ..Default::default()
     })
+}
+
+pub(crate) fn writing(producer: ProducerIdentity, partitions: &[i32]) -> Request {
+    Request::Write(write_in(producer, partitions))
+}
+
+pub(crate) fn write_in(producer: ProducerIdentity, partitions: &[i32]) -> WriteInTransaction {
+    WriteInTransaction {
+        transactional_id: ID.to_owned(),
+        producer,
+        partitions: [(TOPIC.to_owned(), partitions.iter().copied().collect())].into(),
+    }
 }
 
 pub(crate) fn adding_offsets(producer: ProducerIdentity, group: &str) -> Request {

@@ -7,10 +7,24 @@ use crate::lsn::Lsn;
 pub enum AppendOrigin {
     /// A client's produce request: producer state is checked, offsets are assigned.
     Client,
+    /// As [`Client`](Self::Client), for the first batch of a producer's transaction here, under
+    /// transaction.version 2: a producer of which nothing is known begins at sequence 0, because
+    /// its epoch began with the transaction (KIP-890).
+    FirstOfTransaction,
     /// A coordinator: also transaction markers, whose coordinator epoch is checked.
     Coordinator,
+    /// As [`Coordinator`](Self::Coordinator), under transaction.version 2: a marker's epoch is one
+    /// that none of the transaction's records has (KIP-890).
+    CoordinatorV2,
     /// Another replica: offsets and epochs are as the leader assigned them.
     Replication,
+}
+
+impl AppendOrigin {
+    /// Whether the batches come from a client.
+    pub(crate) fn is_client(self) -> bool {
+        matches!(self, Self::Client | Self::FirstOfTransaction)
+    }
 }
 
 /// A finished append. It is durable once the journal is durable up to `lsn`.

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
+use headwater_wire::records::BatchHeader;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
@@ -125,12 +126,19 @@ impl PartitionLog {
         self.view.read().segments.len()
     }
 
-    /// Whether the producer has an open transaction here (KIP-890).
-    pub fn has_open_transaction(&self, producer_id: i64) -> bool {
+    /// Whether the producer has an open transaction here, under this epoch (KIP-890).
+    pub fn has_open_transaction(&self, producer_id: i64, epoch: i16) -> bool {
         self.writer
             .lock()
             .producers
-            .has_open_transaction(producer_id)
+            .has_open_transaction(producer_id, epoch)
+    }
+
+    /// Notes that a client's batch was refused for now, because the partition was not seen to be in
+    /// its transaction: batches behind it are refused until one at or before it is appended.
+    pub fn hold_back(&self, batch: &BatchHeader) {
+        let wall = self.core.clock.wall().as_millis();
+        self.writer.lock().producers.hold_back(batch, wall);
     }
 
     /// All producers known, by id.

@@ -3,7 +3,7 @@
 use headwater_wire::records::{BatchHeader, ControlMarker};
 
 use crate::error::ProducerError;
-use crate::partition::ProducerSummary;
+use crate::partition::{AppendOrigin, ProducerSummary};
 
 /// Batches remembered per producer: what Kafka's clients may have in flight.
 pub(super) const BATCHES: usize = 5;
@@ -83,7 +83,20 @@ impl Producer {
         &self,
         header: &BatchHeader,
         marker: ControlMarker,
+        origin: AppendOrigin,
     ) -> Result<(), ProducerError> {
+        // The last epoch of all cannot be told from the one before it.
+        let ends_a_later_one = origin == AppendOrigin::CoordinatorV2
+            && header.producer_epoch == self.epoch
+            && self.epoch != i16::MAX
+            && self.transaction_start.is_some();
+        if ends_a_later_one {
+            return Err(ProducerError::EpochFenced {
+                producer_id: header.producer_id,
+                found: header.producer_epoch,
+                current: self.epoch,
+            });
+        }
         if marker.coordinator_epoch < self.coordinator_epoch {
             return Err(ProducerError::CoordinatorFenced {
                 producer_id: header.producer_id,
@@ -94,26 +107,11 @@ impl Producer {
         Ok(())
     }
 
-    /// A new epoch starts at 0. A producer known only by markers may start anywhere, as may one
-    /// that is not known at all: its batches may have been deleted by retention (KIP-360).
+    /// A new epoch starts at 0, also that of a producer known only by markers.
     pub(super) fn check_sequence(&self, header: &BatchHeader) -> Result<(), ProducerError> {
-        let expected = if header.producer_epoch != self.epoch {
-            0
-        } else {
-            match self.last() {
-                Some(last) => next_sequence(last.last_sequence),
-                None => return Ok(()),
-            }
-        };
-        if header.base_sequence != expected {
-            return Err(ProducerError::OutOfOrderSequence {
-                producer_id: header.producer_id,
-                producer_epoch: header.producer_epoch,
-                expected,
-                found: header.base_sequence,
-            });
-        }
-        Ok(())
+        let last = self.last().filter(|_| header.producer_epoch == self.epoch);
+        let expected = last.map_or(0, |last| next_sequence(last.last_sequence));
+        expect_sequence(header, expected)
     }
 
     /// Batches of an older epoch no longer count.
@@ -157,6 +155,18 @@ impl Producer {
             transaction_start: self.transaction_start,
         }
     }
+}
+
+pub(super) fn expect_sequence(header: &BatchHeader, expected: i32) -> Result<(), ProducerError> {
+    if header.base_sequence == expected {
+        return Ok(());
+    }
+    Err(ProducerError::OutOfOrderSequence {
+        producer_id: header.producer_id,
+        producer_epoch: header.producer_epoch,
+        expected,
+        found: header.base_sequence,
+    })
 }
 
 /// Sequence numbers wrap from `i32::MAX` to 0.

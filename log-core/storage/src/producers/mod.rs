@@ -5,6 +5,7 @@
 //! applies what it finds.
 
 mod entry;
+mod held_back;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,8 @@ use headwater_wire::records::{BatchHeader, ControlMarker, TransactionResult};
 
 use crate::error::ProducerError;
 use crate::partition::{AbortedTransaction, AppendOrigin, ProducerSummary};
-use entry::Producer;
+use entry::{Producer, expect_sequence};
+use held_back::HeldBack;
 
 /// What to do with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,9 @@ pub(crate) struct ProducerStates {
     producers: BTreeMap<i64, Producer>,
     /// First offset and producer of each open transaction.
     open: BTreeSet<(i64, i64)>,
+    /// Producers with batches that were held back because the partition was not seen to be in
+    /// their transaction. Not kept over a restart.
+    held_back: HeldBack,
 }
 
 impl ProducerStates {
@@ -46,10 +51,16 @@ impl ProducerStates {
         if !header.has_producer_id() || origin == AppendOrigin::Replication {
             return Ok(Verdict::Append);
         }
+        let is_client = origin.is_client();
         let Some(producer) = self.producers.get(&header.producer_id) else {
+            if is_client {
+                self.held_back.check(header)?;
+            }
+            if origin == AppendOrigin::FirstOfTransaction {
+                expect_sequence(header, 0)?;
+            }
             return Ok(Verdict::Append);
         };
-        let is_client = origin == AppendOrigin::Client;
         if is_client && let Some((base_offset, last_offset)) = producer.find_duplicate(header) {
             return Ok(Verdict::Duplicate {
                 base_offset,
@@ -58,9 +69,10 @@ impl ProducerStates {
         }
         producer.check_epoch(header)?;
         match marker {
-            Some(marker) => producer.check_marker(header, marker)?,
+            Some(marker) => producer.check_marker(header, marker, origin)?,
             None => {
                 if is_client {
+                    self.held_back.check(header)?;
                     producer.check_sequence(header)?;
                 }
                 if producer.transaction_start.is_some() && !header.is_transactional() {
@@ -81,7 +93,10 @@ impl ProducerStates {
         if let (Some((header, marker)), None) = (rest.next(), rest.next()) {
             return self.check(header, marker, origin);
         }
-        let mut scratch = Self::default();
+        let mut scratch = Self {
+            held_back: self.held_back.clone(),
+            ..Self::default()
+        };
         for (header, marker) in batches {
             if let Some(producer) = self.producers.get(&header.producer_id) {
                 scratch
@@ -132,6 +147,7 @@ impl ProducerStates {
                 if header.is_transactional() && producer.transaction_start.is_none() {
                     producer.transaction_start = Some(header.base_offset);
                     self.open.insert((header.base_offset, producer_id));
+                    self.held_back.forget(producer_id);
                 }
                 None
             }
@@ -143,10 +159,17 @@ impl ProducerStates {
         self.open.first().map(|(offset, _)| *offset)
     }
 
-    pub(crate) fn has_open_transaction(&self, producer_id: i64) -> bool {
+    /// Whether the producer has an open transaction, under this epoch.
+    pub(crate) fn has_open_transaction(&self, producer_id: i64, epoch: i16) -> bool {
         self.producers
             .get(&producer_id)
-            .is_some_and(|p| p.transaction_start.is_some())
+            .is_some_and(|p| p.transaction_start.is_some() && p.epoch == epoch)
+    }
+
+    /// Notes a batch that was not appended because the partition was not seen to be in its
+    /// producer's transaction: later ones of the producer must not get before it.
+    pub(crate) fn hold_back(&mut self, header: &BatchHeader, wall: i64) {
+        self.held_back.note(header, wall);
     }
 
     /// Last offset of the producer's latest batch: compaction keeps that batch.
@@ -159,6 +182,7 @@ impl ProducerStates {
     pub(crate) fn expire(&mut self, before: i64) {
         self.producers
             .retain(|_, p| p.transaction_start.is_some() || p.last_timestamp >= before);
+        self.held_back.expire(before);
     }
 
     pub(crate) fn summaries(&self) -> Vec<ProducerSummary> {

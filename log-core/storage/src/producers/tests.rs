@@ -164,7 +164,8 @@ fn markers_end_transactions_and_fence() {
     assert_eq!(log.states.first_open(), Some(0));
     let plain = log.append(batch(1, 0, 2, 1, false));
     assert_eq!(plain, Err(ProducerError::NotTransactional(1)));
-    assert!(log.states.has_open_transaction(1));
+    assert!(log.states.has_open_transaction(1, 0));
+    assert!(!log.states.has_open_transaction(1, 1));
 
     assert_eq!(log.mark(1, 0, TransactionResult::Commit, 5), Ok(None));
     assert_eq!(log.states.first_open(), Some(2));
@@ -248,4 +249,189 @@ fn a_snapshot_restores_everything_and_expiry_spares_open_transactions() {
         .map(|p| p.producer_id)
         .collect();
     assert_eq!(left, [3, 6, 9, 12, 15, 18]);
+}
+
+#[test]
+fn a_producer_known_only_by_markers_starts_at_zero() {
+    let mut log = Log::new();
+    log.mark(1, 3, TransactionResult::Abort, 0).unwrap();
+    let error = log.append(batch(1, 3, 7, 1, true)).unwrap_err();
+    assert!(matches!(
+        error,
+        ProducerError::OutOfOrderSequence { expected: 0, .. }
+    ));
+    assert_eq!(log.append(batch(1, 3, 0, 1, true)), Ok(Verdict::Append));
+}
+
+#[test]
+fn an_unknown_producer_starts_anywhere_but_in_a_transaction_of_version_2() {
+    let states = ProducerStates::default();
+    let header = batch(1, 0, 5, 1, true);
+    assert_eq!(
+        states.check(&header, None, AppendOrigin::Client),
+        Ok(Verdict::Append)
+    );
+    assert_eq!(
+        states.check(&header, None, AppendOrigin::FirstOfTransaction),
+        out_of_order(0, 5)
+    );
+    let first = batch(1, 0, 0, 1, true);
+    assert_eq!(
+        states.check(&first, None, AppendOrigin::FirstOfTransaction),
+        Ok(Verdict::Append)
+    );
+}
+
+#[test]
+fn a_marker_of_version_2_does_not_end_the_next_transaction() {
+    let mut log = Log::new();
+    let marker = Some(ControlMarker {
+        result: TransactionResult::Commit,
+        coordinator_epoch: 0,
+    });
+    log.append(batch(1, 0, 0, 1, true)).unwrap();
+    let end = batch(1, 1, -1, 1, true);
+    let check = |log: &Log| log.states.check(&end, marker, AppendOrigin::CoordinatorV2);
+    assert_eq!(check(&log), Ok(Verdict::Append));
+    log.mark(1, 1, TransactionResult::Commit, 0).unwrap();
+    assert_eq!(check(&log), Ok(Verdict::Append), "once more does no harm");
+    log.append(batch(1, 1, 0, 1, true)).unwrap();
+    assert!(
+        matches!(check(&log), Err(ProducerError::EpochFenced { .. })),
+        "delayed into the next transaction"
+    );
+}
+
+#[test]
+fn batches_do_not_overtake_one_that_was_held_back() {
+    let mut log = Log::new();
+    log.states.hold_back(&batch(1, 0, 0, 2, true), 10);
+    log.states.hold_back(&batch(1, 0, 2, 2, true), 10);
+    assert_eq!(log.append(batch(1, 0, 2, 2, true)), out_of_order(0, 2));
+    assert_eq!(log.append(batch(1, 0, 0, 2, true)), Ok(Verdict::Append));
+    assert_eq!(log.append(batch(1, 0, 2, 2, true)), Ok(Verdict::Append));
+
+    log.states.hold_back(&batch(2, 0, 4, 1, true), 10);
+    log.states.expire(11);
+    assert_eq!(log.append(batch(2, 0, 6, 1, true)), Ok(Verdict::Append));
+    for id in 0..5_000 {
+        log.states.hold_back(&batch(id, 0, 0, 1, true), 10);
+    }
+}
+
+mod random {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// The next batch, of so many records.
+        Next(usize),
+        /// The batch of so many batches ago once more.
+        Again(usize),
+        /// A batch that leaves out so many records.
+        Gap(i32),
+        NewEpoch,
+        Marker,
+    }
+
+    fn steps() -> impl Strategy<Value = (i32, Vec<Step>)> {
+        let step = prop_oneof![
+            6 => (1..4_usize).prop_map(Step::Next),
+            4 => (0..8_usize).prop_map(Step::Again),
+            1 => (1..9_i32).prop_map(Step::Gap),
+            1 => Just(Step::NewEpoch),
+            1 => Just(Step::Marker),
+        ];
+        // Now and then the sequence wraps.
+        let first = prop_oneof![Just(0), (i32::MAX - 20)..=i32::MAX];
+        (first, prop::collection::vec(step, 1..60))
+    }
+
+    fn after(sequence: i32, records: i32) -> i32 {
+        let next = i64::from(sequence) + i64::from(records);
+        i32::try_from(next % (i64::from(i32::MAX) + 1)).unwrap()
+    }
+
+    /// Every batch that was appended: epoch, sequence, records and base offset.
+    type Appended = Vec<(i16, i32, usize, i64)>;
+
+    fn run((first, steps): (i32, Vec<Step>)) {
+        let mut log = Log::new();
+        let (mut epoch, mut next, mut appended) = (0_i16, first, Appended::new());
+        // How many of the last ones are of this epoch.
+        let mut current = 0_usize;
+        for step in steps {
+            match step {
+                Step::Next(records) => {
+                    let offset = log.end;
+                    let verdict = log.append(batch(1, epoch, next, records, false));
+                    assert_eq!(verdict, Ok(Verdict::Append));
+                    appended.push((epoch, next, records, offset));
+                    next = after(next, records as i32);
+                    current += 1;
+                }
+                Step::Again(ago) => {
+                    let Some(&(of, sequence, records, offset)) = appended.iter().rev().nth(ago)
+                    else {
+                        continue;
+                    };
+                    let verdict = log.append(batch(1, of, sequence, records, false));
+                    if of != epoch {
+                        assert!(matches!(verdict, Err(ProducerError::EpochFenced { .. })));
+                    } else if ago < current.min(5) {
+                        let last_offset = offset + records as i64 - 1;
+                        assert_eq!(
+                            verdict,
+                            Ok(Verdict::Duplicate {
+                                base_offset: offset,
+                                last_offset
+                            })
+                        );
+                    } else {
+                        assert!(verdict.is_err(), "beyond five: {verdict:?}");
+                    }
+                }
+                Step::Gap(left_out) => {
+                    let verdict = log.append(batch(1, epoch, after(next, left_out), 1, false));
+                    if !appended.is_empty() || epoch > 0 {
+                        assert!(matches!(
+                            verdict,
+                            Err(ProducerError::OutOfOrderSequence { .. })
+                        ));
+                    } else if verdict.is_ok() {
+                        // Nothing was known of it.
+                        appended.push((epoch, after(next, left_out), 1, log.end - 1));
+                        next = after(next, left_out + 1);
+                        current += 1;
+                    }
+                }
+                Step::NewEpoch => {
+                    epoch += 1;
+                    next = 0;
+                    current = 0;
+                    // It is the marker of the one before that the log hears of first.
+                    log.mark(1, epoch, TransactionResult::Abort, 0).unwrap();
+                }
+                Step::Marker if appended.is_empty() && epoch == 0 => {}
+                Step::Marker => {
+                    log.mark(1, epoch, TransactionResult::Commit, 0).unwrap();
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 200,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn five_batches_are_recognised_and_nothing_is_left_out(steps in steps()) {
+            run(steps);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use headwater_coordination::ProducerIdentity;
 use headwater_storage::{AppendError, AppendOrigin, Lsn, ProducerError, Unusable};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest};
@@ -10,7 +11,7 @@ use headwater_wire::records::{BatchHeader, RecordBatch};
 use super::validate::{Refusal, validate};
 use crate::api::Located;
 use crate::context::RequestContext;
-use crate::coordinators::TransactionalProduce;
+use crate::coordinators::{WriteSupport, Writer};
 use crate::internal_topics;
 use crate::node::Node;
 use crate::topics::Topic;
@@ -26,7 +27,11 @@ pub(super) enum Outcome {
         position: Lsn,
     },
     /// Nothing was appended.
-    Refused(Refusal),
+    Refused {
+        refusal: Refusal,
+        /// First offset of the log, -1 where Kafka does not tell it.
+        log_start: i64,
+    },
 }
 
 impl Outcome {
@@ -34,7 +39,14 @@ impl Outcome {
     pub(super) fn position(&self) -> Option<Lsn> {
         match self {
             Self::Appended { position, .. } => Some(*position),
-            Self::Refused(_) => None,
+            Self::Refused { .. } => None,
+        }
+    }
+
+    pub(super) fn refused(refusal: impl Into<Refusal>) -> Self {
+        Self::Refused {
+            refusal: refusal.into(),
+            log_start: -1,
         }
     }
 }
@@ -45,6 +57,9 @@ pub(super) struct Appending<'a> {
     version: i16,
     acks: i16,
     transactional_id: Option<&'a str>,
+    support: WriteSupport,
+    /// Whether the partitions that were not yet in the transaction are now.
+    joined: Result<(), ErrorCode>,
     now: i64,
 }
 
@@ -53,12 +68,15 @@ impl<'a> Appending<'a> {
         node: &'a Node,
         context: &RequestContext,
         request: &'a ProduceRequest,
+        joined: Result<(), ErrorCode>,
     ) -> Self {
         Self {
             node,
             version: context.version,
             acks: request.acks,
             transactional_id: request.transactional_id.as_deref(),
+            support: support(context.version),
+            joined,
             now: node.clock.wall().as_millis(),
         }
     }
@@ -69,13 +87,24 @@ impl<'a> Appending<'a> {
         topic: Result<&Arc<Topic>, ErrorCode>,
         data: &PartitionProduceData,
     ) -> Outcome {
-        self.try_append(topic, data)
-            .unwrap_or_else(Outcome::Refused)
+        let located = match topic.and_then(|topic| topic.locate(data.index)) {
+            Ok(located) => located,
+            Err(code) => return Outcome::refused(code),
+        };
+        self.try_append(&located, data)
+            .unwrap_or_else(|refusal| Outcome::Refused {
+                log_start: if tells_log_start(refusal.code) {
+                    located.log.log_start_offset()
+                } else {
+                    -1
+                },
+                refusal,
+            })
     }
 
     fn try_append(
         &self,
-        topic: Result<&Arc<Topic>, ErrorCode>,
+        located: &Located<'_>,
         data: &PartitionProduceData,
     ) -> Result<Outcome, Refusal> {
         if !matches!(self.acks, -1..=1) {
@@ -84,16 +113,11 @@ impl<'a> Appending<'a> {
                 format!("acks is {}; it must be 0, 1 or -1", self.acks),
             ));
         }
-        let located = topic
-            .and_then(|topic| topic.locate(data.index))
-            .map_err(Refusal::from)?;
-        self.check_target(&located)?;
+        self.check_target(located)?;
         let config = &located.topic.config;
         let batch = validate(config, data.records.as_ref(), self.version, self.now)?;
-        if batch.header.is_transactional() {
-            self.check_transaction(&located, data.index, &batch.header)?;
-        }
-        self.store(&located, data.index, &batch)
+        let origin = self.check_transaction(located, data.index, &batch.header)?;
+        self.store(located, data.index, &batch, origin)
     }
 
     fn check_target(&self, located: &Located<'_>) -> Result<(), Refusal> {
@@ -125,27 +149,36 @@ impl<'a> Appending<'a> {
         located: &Located<'_>,
         index: i32,
         header: &BatchHeader,
-    ) -> Result<(), Refusal> {
-        if located.log.has_open_transaction(header.producer_id) {
-            return Ok(());
+    ) -> Result<AppendOrigin, Refusal> {
+        let (log, id, epoch) = (located.log, header.producer_id, header.producer_epoch);
+        let transactional_id = match self.transactional_id {
+            Some(id_of_it) if header.is_transactional() => id_of_it,
+            // That a transactional batch comes with an id was checked for the whole request.
+            _ => return Ok(AppendOrigin::Client),
+        };
+        if log.has_open_transaction(id, epoch) {
+            return Ok(AppendOrigin::Client);
         }
-        let Some(transactional_id) = self.transactional_id else {
-            return Err(Refusal::new(
-                ErrorCode::InvalidRequest,
-                "transactional records need the transactional id in the request",
-            ));
+        let (verified, origin) = if self.support == WriteSupport::Add {
+            (self.joined, AppendOrigin::FirstOfTransaction)
+        } else {
+            let writer = Writer {
+                transactional_id,
+                producer: ProducerIdentity { id, epoch },
+            };
+            let topic = &located.topic.image.name;
+            let coordinators = &self.node.coordinators;
+            let verified = coordinators.verify_in_transaction(self.node, writer, topic, index);
+            (verified, AppendOrigin::Client)
         };
-        let produce = TransactionalProduce {
-            transactional_id,
-            producer_id: header.producer_id,
-            producer_epoch: header.producer_epoch,
-            topic: &located.topic.image.name,
-            partition: index,
-        };
-        self.node.coordinators.verify_in_transaction(&produce).map_err(|code| {
+        verified.map(|()| origin).map_err(|code| {
+            let code = client_code(self.support, code);
+            if code.is_retriable() {
+                log.hold_back(header);
+            }
             Refusal::new(
                 code,
-                format!("partition {index} is not part of an ongoing transaction of {transactional_id}"),
+                format!("partition {index} is not in an ongoing transaction of {transactional_id}"),
             )
         })
     }
@@ -155,10 +188,11 @@ impl<'a> Appending<'a> {
         located: &Located<'_>,
         index: i32,
         batch: &RecordBatch,
+        origin: AppendOrigin,
     ) -> Result<Outcome, Refusal> {
         let appended = located
             .log
-            .append(std::slice::from_ref(batch), AppendOrigin::Client)
+            .append(std::slice::from_ref(batch), origin)
             .map_err(|error| {
                 let code = code_of(&error);
                 let topic = &located.topic.image.name;
@@ -174,6 +208,46 @@ impl<'a> Appending<'a> {
             position: appended.lsn,
         })
     }
+}
+
+/// What clients of a version know about transactions (KIP-890).
+pub(super) fn support(version: i16) -> WriteSupport {
+    match version {
+        ..=10 => WriteSupport::Plain,
+        11 => WriteSupport::AbortableError,
+        12.. => WriteSupport::Add,
+    }
+}
+
+/// What the coordinator's error is called in a Produce answer: older clients would look for
+/// another leader, or give up, where they have only to try again.
+fn client_code(support: WriteSupport, code: ErrorCode) -> ErrorCode {
+    match support.code(code) {
+        ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator => ErrorCode::NotEnoughReplicas,
+        ErrorCode::ConcurrentTransactions if support != WriteSupport::Add => {
+            ErrorCode::NotEnoughReplicas
+        }
+        other => other,
+    }
+}
+
+/// Where Kafka answers with the log's start although it appended nothing.
+fn tells_log_start(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::InvalidRequiredAcks
+            | ErrorCode::InvalidTopicException
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::UnsupportedCompressionType
+            | ErrorCode::InvalidTxnState
+            | ErrorCode::TransactionAbortable
+            | ErrorCode::InvalidProducerIdMapping
+            | ErrorCode::ConcurrentTransactions
+    )
 }
 
 /// The code clients act on, for each way in which the log refuses a batch.

@@ -2,10 +2,12 @@
 //!
 //! The whole of [`Handler::start`] runs in the order of the connection's requests: batches are
 //! checked by their headers, appended as they came (one copy, into the page cache and the
-//! journal's buffer), and what is left to wait for is one position of the journal. Records are
+//! journal's buffer), and what is left to wait for is one position of the journal. Only the first
+//! batch of a transaction may have to wait before that, for the end of the one before it. Records are
 //! looked into only for the keys of compacted topics and for a lower bound on timestamps.
 
 mod append;
+mod joining;
 mod validate;
 
 use std::sync::Arc;
@@ -14,15 +16,21 @@ use std::time::Duration;
 use headwater_storage::Lsn;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceData, TopicProduceResponse,
 };
 
 use self::append::{Appending, Outcome};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
+use crate::coordinators::NotJoined;
 use crate::node::Node;
 
 pub(crate) struct Produce;
+
+/// Shortest time given to the disk, whatever the client says: in Kafka the time is for other
+/// replicas, and without any the answer comes also to those who give none.
+const DISK_TIME_MIN: Duration = Duration::from_secs(1);
 
 impl Handler for Produce {
     type Request = ProduceRequest;
@@ -32,24 +40,82 @@ impl Handler for Produce {
         context: &RequestContext,
         request: ProduceRequest,
     ) -> Reply<ProduceResponse> {
-        let (response, wait) = append_all(node, context, &request);
-        match (request.acks, wait) {
-            (0, _) => Reply::Unwanted(response),
-            (_, None) => Reply::Now(response),
-            (_, Some(position)) => {
-                let node = Arc::clone(node);
-                let timeout = u64::try_from(request.timeout_ms).unwrap_or(0);
-                let timeout = Duration::from_millis(timeout);
-                Reply::later(async move {
-                    let durable = node.storage.wait_durable(position);
-                    match tokio::time::timeout(timeout, durable).await {
-                        Ok(Ok(())) => response,
-                        Ok(Err(_)) => failed(response, ErrorCode::KafkaStorageError),
-                        Err(_) => failed(response, ErrorCode::RequestTimedOut),
+        let joined = {
+            let topics = node.topics.load();
+            joining::join(node, context, &topics, &request)
+        };
+        match joined {
+            Ok(()) => append(node, context, &request, Ok(())),
+            Err(Ok(code)) => refuse(&request, code),
+            Err(Err(NotJoined::Refused(code))) => append(node, context, &request, Err(code)),
+            Err(Err(NotJoined::Wait(joined))) => {
+                let (node, context) = (Arc::clone(node), context.clone());
+                // Nobody waits for what becomes of it, so nobody is told.
+                let unwanted = (request.acks == 0).then(ProduceResponse::default);
+                let spawner = Arc::clone(&node);
+                let appended = async move {
+                    let joined = joined.await;
+                    let (response, wait) = append_all(&node, &context, &request, joined);
+                    durable(&node, timeout(&request), response, wait).await
+                };
+                match unwanted {
+                    Some(response) => {
+                        spawner.spawn("produce", async {
+                            drop(appended.await);
+                        });
+                        Reply::Unwanted(response)
                     }
-                })
+                    None => Reply::later(appended),
+                }
             }
         }
+    }
+}
+
+fn append(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    request: &ProduceRequest,
+    joined: Result<(), ErrorCode>,
+) -> Reply<ProduceResponse> {
+    let (response, wait) = append_all(node, context, request, joined);
+    match (request.acks, wait) {
+        (0, _) => Reply::Unwanted(response),
+        (_, None) => Reply::Now(response),
+        (_, Some(_)) => {
+            let (node, timeout) = (Arc::clone(node), timeout(request));
+            Reply::later(async move { durable(&node, timeout, response, wait).await })
+        }
+    }
+}
+
+fn timeout(request: &ProduceRequest) -> Duration {
+    let asked = u64::try_from(request.timeout_ms).unwrap_or(0);
+    Duration::from_millis(asked).max(DISK_TIME_MIN)
+}
+
+/// The answer, once the journal is durable up to `position`.
+async fn durable(
+    node: &Node,
+    timeout: Duration,
+    response: ProduceResponse,
+    position: Option<Lsn>,
+) -> ProduceResponse {
+    let Some(position) = position else {
+        return response;
+    };
+    match tokio::time::timeout(timeout, node.storage.wait_durable(position)).await {
+        Ok(Ok(())) => response,
+        Ok(Err(_)) => failed(response, ErrorCode::KafkaStorageError),
+        Err(_) => failed(response, ErrorCode::RequestTimedOut),
+    }
+}
+
+fn refuse(request: &ProduceRequest, code: ErrorCode) -> Reply<ProduceResponse> {
+    let response = all(request, |_| Outcome::refused(code));
+    match request.acks {
+        0 => Reply::Unwanted(response),
+        _ => Reply::Now(response),
     }
 }
 
@@ -59,32 +125,42 @@ fn append_all(
     node: &Node,
     context: &RequestContext,
     request: &ProduceRequest,
+    joined: Result<(), ErrorCode>,
 ) -> (ProduceResponse, Option<Lsn>) {
     let topics = node.topics.load();
-    let appending = Appending::new(node, context, request);
+    let appending = Appending::new(node, context, request, joined);
     let mut wait = None;
-    let mut responses = Vec::with_capacity(request.topic_data.len());
-    for topic in &request.topic_data {
-        let found = topics.find(topic.topic_id, &topic.name);
-        let mut partitions = Vec::with_capacity(topic.partition_data.len());
-        for partition in &topic.partition_data {
-            let outcome = appending.append(found, partition);
-            wait = wait.max(outcome.position());
-            partitions.push(response(partition.index, outcome));
-        }
-        responses.push(TopicProduceResponse {
+    let response = all(request, |at| {
+        let found = topics.find(at.topic.topic_id, &at.topic.name);
+        let outcome = appending.append(found, at.data);
+        wait = wait.max(outcome.position());
+        outcome
+    });
+    (response, wait)
+}
+
+/// One partition's place in a request.
+struct At<'a> {
+    topic: &'a TopicProduceData,
+    data: &'a PartitionProduceData,
+}
+
+/// An answer with an outcome for every partition of the request.
+fn all(request: &ProduceRequest, mut outcome: impl FnMut(At<'_>) -> Outcome) -> ProduceResponse {
+    let responses = request.topic_data.iter().map(|topic| {
+        let partitions = topic.partition_data.iter();
+        TopicProduceResponse {
             name: topic.name.clone(),
             topic_id: topic.topic_id,
-            partition_responses: partitions,
-        });
+            partition_responses: partitions
+                .map(|data| response(data.index, outcome(At { topic, data })))
+                .collect(),
+        }
+    });
+    ProduceResponse {
+        responses: responses.collect(),
+        ..Default::default()
     }
-    (
-        ProduceResponse {
-            responses,
-            ..Default::default()
-        },
-        wait,
-    )
 }
 
 fn response(index: i32, outcome: Outcome) -> PartitionProduceResponse {
@@ -104,7 +180,8 @@ fn response(index: i32, outcome: Outcome) -> PartitionProduceResponse {
             response.log_append_time_ms = log_append_time;
             response.log_start_offset = log_start;
         }
-        Outcome::Refused(refusal) => {
+        Outcome::Refused { refusal, log_start } => {
+            response.log_start_offset = log_start;
             response.error_code = refusal.code.code();
             response.error_message = Some(refusal.message);
             response.record_errors = refusal.records;

@@ -1,0 +1,104 @@
+//! The transaction that a Produce request is part of, as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use headwater_coordination::ProducerIdentity;
+use headwater_storage::PartitionLog;
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::produce::ProduceRequest;
+use headwater_wire::records::BatchHeader;
+
+use super::append::support;
+use crate::context::RequestContext;
+use crate::coordinators::{NotJoined, WriteSupport, Writer};
+use crate::node::Node;
+use crate::topics::TopicMap;
+
+/// A request's first batch in a partition that has no part in its transaction yet.
+struct First {
+    header: BatchHeader,
+    log: Arc<PartitionLog>,
+}
+
+/// What is transactional in a request.
+#[derive(Default)]
+struct Transactional {
+    writers: BTreeSet<(i64, i16)>,
+    firsts: Vec<First>,
+    /// Where they are, by topic.
+    partitions: BTreeMap<String, BTreeSet<i32>>,
+}
+
+/// Checks what the batches of a request say of transactions, and has partitions that the request
+/// is the first to write to added to its transaction, where the client leaves that to the write.
+///
+/// # Errors
+/// `Err(Ok(code))` refuses the whole request. `Err(Err(NotJoined))` is about the partitions that
+/// were to be added.
+pub(super) fn join(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    topics: &TopicMap,
+    request: &ProduceRequest,
+) -> Result<(), Result<ErrorCode, NotJoined>> {
+    let found = transactional(topics, request);
+    let Some((id, epoch)) = found.writers.first().copied() else {
+        return Ok(());
+    };
+    let Some(transactional_id) = request.transactional_id.as_deref() else {
+        // As for an id that the client has no right to.
+        return Err(Ok(ErrorCode::TransactionalIdAuthorizationFailed));
+    };
+    if found.writers.len() > 1 {
+        return Err(Ok(ErrorCode::InvalidProducerIdMapping));
+    }
+    let is_left_to_write = support(context.version) == WriteSupport::Add;
+    if found.firsts.is_empty() || !is_left_to_write {
+        return Ok(());
+    }
+    let writer = Writer {
+        transactional_id,
+        producer: ProducerIdentity { id, epoch },
+    };
+    let joined = node
+        .coordinators
+        .join_transaction(node, writer, found.partitions);
+    if let Err(NotJoined::Wait(_)) = &joined {
+        for first in &found.firsts {
+            first.log.hold_back(&first.header);
+        }
+    }
+    joined.map_err(Err)
+}
+
+fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
+    let mut found = Transactional::default();
+    for topic in &request.topic_data {
+        for data in &topic.partition_data {
+            let header = data.records.as_deref().map(BatchHeader::parse);
+            let Some(Ok(header)) = header else { continue };
+            if !header.is_transactional() || !header.has_producer_id() {
+                continue;
+            }
+            let (id, epoch) = (header.producer_id, header.producer_epoch);
+            found.writers.insert((id, epoch));
+            let Ok(topic) = topics.find(topic.topic_id, &topic.name) else {
+                continue;
+            };
+            let Ok(located) = topic.locate(data.index) else {
+                continue;
+            };
+            if located.log.has_open_transaction(id, epoch) {
+                continue;
+            }
+            let name = topic.image.name.clone();
+            found.partitions.entry(name).or_default().insert(data.index);
+            found.firsts.push(First {
+                header,
+                log: Arc::clone(located.log),
+            });
+        }
+    }
+    found
+}
