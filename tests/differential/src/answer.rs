@@ -11,6 +11,9 @@ use crate::object::{Look, object};
 /// The error that says so.
 const UNSUPPORTED_VERSION: i64 = 35;
 
+/// How it shows that a server does not know a key or version.
+pub(crate) const NOT_SERVED: &str = "unsupported version";
+
 /// What a server did.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
@@ -18,6 +21,8 @@ pub(crate) enum Outcome {
     Answered(Tree),
     /// It answered with something that is no answer to this request.
     Garbled(String),
+    /// It refused a key or version that it does not know, in the form that every client can read.
+    NotServed,
     /// It closed the connection.
     Closed,
     /// It said nothing.
@@ -40,11 +45,12 @@ impl Outcome {
     /// The reply to bytes that may be no request. What is not known at all is refused in the form
     /// of an ApiVersions answer, the only one that every client can read.
     pub(crate) fn of_raw(reply: Reply, key: ApiKey, version: i16, correlation_id: i32) -> Self {
-        if let Reply::Frame(bytes) = &reply
+        if key != ApiKey::ApiVersions
+            && let Reply::Frame(bytes) = &reply
             && let Ok(tree) = decode(bytes, ApiKey::ApiVersions, 0, correlation_id)
             && tree.int("error_code") == UNSUPPORTED_VERSION
         {
-            return Self::Answered(object! { error_code: UNSUPPORTED_VERSION });
+            return Self::NotServed;
         }
         Self::of(reply, key, version, correlation_id)
     }
@@ -54,6 +60,7 @@ impl Outcome {
         match self {
             Self::Answered(_) => "an answer".to_owned(),
             Self::Garbled(why) => format!("no answer to this request: {why}"),
+            Self::NotServed => NOT_SERVED.to_owned(),
             Self::Closed => "connection closed".to_owned(),
             Self::Silence => "silence".to_owned(),
         }

@@ -38,7 +38,7 @@ use crate::sequences::{KINDS, Kind};
 
 /// Sends the same seeded requests to Headwater and to Apache Kafka and compares the answers.
 #[derive(Debug, Parser)]
-#[command(name = "differential")]
+#[command(name = "differential", args_override_self = true)]
 struct Arguments {
     /// Address of Headwater.
     #[arg(long, value_name = "HOST:PORT")]

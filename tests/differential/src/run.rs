@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::answer::Outcome;
+use crate::answer::{NOT_SERVED, Outcome};
 use crate::compare::{Comparison, Difference};
 use crate::connection::{Connection, Reply};
 use crate::foreign;
@@ -188,7 +188,7 @@ impl Run {
             let (fields, differences) = (comparison.fields, comparison.differences);
             let agreed = differences
                 .iter()
-                .all(|difference| meant::rule(key, version, difference).is_some());
+                .all(|difference| self.rule(&request, difference).is_some());
             if agreed || !reads(key) || Instant::now() >= deadline {
                 self.names = names;
                 self.note(&request, false, fields, differences);
@@ -250,7 +250,7 @@ impl Run {
             return Tree::Null;
         };
         let (key, version, id) = (request.key, request.version, pair.correlation_id);
-        let mut ours = Outcome::of(ours, key, version, id);
+        let mut ours = Outcome::of_raw(ours, key, version, id);
         let mut kafka = Outcome::of(kafka, key, version, id);
         self.connections.insert(client, pair);
         self.only_own(&request, &mut ours, &mut kafka);
@@ -315,13 +315,25 @@ impl Run {
         body: Tree,
         is_there: impl Fn(&Tree) -> bool,
     ) {
+        self.settle_within(6, key, version, body, is_there).await;
+    }
+
+    /// As [`settle`](Self::settle), for so many seconds.
+    pub(crate) async fn settle_within(
+        &mut self,
+        seconds: u64,
+        key: ApiKey,
+        version: i16,
+        body: Tree,
+        is_there: impl Fn(&Tree) -> bool,
+    ) {
         let request = Request {
             key,
             version,
             body,
             step: self.step,
         };
-        let deadline = Instant::now() + 2 * AGREEMENT;
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         while !self.parted && Instant::now() < deadline {
             let (ours, kafka) = self.ask(0, &request).await;
             if let (Outcome::Answered(ours), Outcome::Answered(kafka)) = (&ours, &kafka)
@@ -457,7 +469,7 @@ impl Run {
                     tokio::join!(pair.ours.exchange(&ours), pair.kafka.exchange(&kafka));
                 let (key, version) = (request.key, request.version);
                 (
-                    Outcome::of(ours, key, version, id),
+                    Outcome::of_raw(ours, key, version, id),
                     Outcome::of(kafka, key, version, id),
                 )
             }
@@ -498,33 +510,49 @@ impl Run {
         }
     }
 
+    fn rule(&self, request: &Request, difference: &Difference) -> Option<&'static meant::Rule> {
+        meant::rule(&meant::Case {
+            key: request.key,
+            kind: self.plan.kind,
+            request: &shown(&request.body),
+            remark: self.remark.unwrap_or_default(),
+            difference,
+        })
+    }
+
     fn note(&mut self, request: &Request, once: bool, fields: u64, differences: Vec<Difference>) {
-        let remark = self.remark.take().map(|remark| format!(" ({remark})"));
+        self.report.requests += 1;
+        self.report.fields += fields;
         // Kafka gave up the whole request: there is nothing to compare field by field.
         let gave_up =
             |difference: &Difference| difference.path == "error_code" && difference.kafka == "-1";
         if differences.iter().any(gave_up) {
             *self.report.meant.entry(meant::UNCAUGHT).or_default() += 1;
+            self.remark = None;
             return;
         }
-        self.report.requests += 1;
-        self.report.fields += fields;
         for difference in differences {
-            if let Some(rule) = meant::rule(request.key, request.version, &difference) {
+            if let Some(rule) = self.rule(request, &difference) {
                 *self.report.meant.entry(rule.name).or_default() += 1;
                 continue;
             }
-            self.parted |= (once || !reads(request.key)) && parts(&difference);
+            let changes = (once || !reads(request.key)) && self.plan.kind != "versions";
+            self.parted |= changes && parts(&difference);
             self.report.unmeant.push(Unmeant {
                 key: request.key,
                 version: request.version,
-                request: shown(&request.body) + remark.as_deref().unwrap_or_default(),
+                request: format!(
+                    "{} {}",
+                    shown(&request.body),
+                    self.remark.unwrap_or_default()
+                ),
                 difference,
                 kind: self.plan.kind,
                 sequence: self.plan.sequence,
                 step: request.step,
             });
         }
+        self.remark = None;
     }
 }
 
@@ -563,7 +591,8 @@ fn parts(difference: &Difference) -> bool {
     let Difference {
         path, ours, kafka, ..
     } = difference;
-    path == "(outcome)"
+    // What is not served at all changes nothing.
+    path == "(outcome)" && ours != NOT_SERVED
         || path == "session_id"
         || path.ends_with("error_code") && (ours == "0") != (kafka == "0")
 }

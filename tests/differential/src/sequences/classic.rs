@@ -79,6 +79,39 @@ async fn join(run: &mut Run, member: &mut Member, protocols: &[&str]) {
     }
 }
 
+/// Joins with a subscription that says something, and syncs, whatever comes of it.
+pub(crate) async fn join_as(
+    run: &mut Run,
+    member: &mut Member,
+    protocol: &'static str,
+    subscription: &Bytes,
+) {
+    let version = run.version(JoinGroup);
+    for _ in 0..2 {
+        let Tree::Structure(mut fields) = member.join(&[]) else {
+            return;
+        };
+        for (name, value) in &mut fields {
+            if *name == "protocols" {
+                let metadata = subscription.clone();
+                *value = Tree::Array(vec![object! { name: protocol, metadata: metadata }]);
+            }
+        }
+        let body = Tree::Structure(fields);
+        let joined = run.call_once(member.client, JoinGroup, version, body).await;
+        member.learn(&joined);
+        if joined.int("error_code") != 79 {
+            break;
+        }
+    }
+    if member.generation < 0 {
+        return;
+    }
+    let version = run.version(SyncGroup);
+    let body = sync_body(member, &[member]);
+    run.call_once(member.client, SyncGroup, version, body).await;
+}
+
 fn sync_body(member: &Member, of: &[&Member]) -> Tree {
     let assignments: Vec<_> = of
         .iter()

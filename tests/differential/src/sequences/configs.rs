@@ -32,7 +32,7 @@ pub(crate) async fn of_others(run: &mut Run) {
     let nobody = run.name("nobody");
     let group = run.name("g");
     for _ in 0..8 {
-        match run.below(6) {
+        match run.below(7) {
             0 => describe(run, TOPIC, &nobody).await,
             1 => incremental(run, TOPIC, &nobody).await,
             2 => {
@@ -40,6 +40,7 @@ pub(crate) async fn of_others(run: &mut Run) {
                 describe(run, kind, &nobody).await;
             }
             3 => incremental_group(run, &group).await,
+            5 => incremental_broker(run).await,
             4 => describe(run, GROUP, &group).await,
             _ => {
                 let broker = run.one(&["1", "7", "x", ""]);
@@ -188,5 +189,28 @@ async fn incremental_group(run: &mut Run, group: &str) {
     ask! { run, IncrementalAlterConfigs, version, {
         resources: [resource],
         validate_only: false,
+    } };
+}
+
+/// Only validated: a broker is there for others too.
+async fn incremental_broker(run: &mut Run) {
+    let version = run.version(IncrementalAlterConfigs);
+    let (name, value) = run.one(&[
+        ("log.retention.ms", Some("50000000")),
+        ("message.max.bytes", Some("2000000")),
+        ("message.max.bytes", Some("few")),
+        ("num.partitions", Some("5")),
+        ("log.dirs", Some("/elsewhere")),
+        ("node.id", Some("5")),
+        ("no.such", Some("1")),
+        ("log.cleaner.threads", Some("2")),
+        ("log.cleaner.threads", Some("-2")),
+    ]);
+    let broker = run.one(&["1", "", "9", "x"]);
+    let config = object! { name: name, config_operation: 0, value: value };
+    let resource = object! { resource_type: BROKER, resource_name: broker, configs: [config] };
+    ask! { run, IncrementalAlterConfigs, version, {
+        resources: [resource],
+        validate_only: true,
     } };
 }

@@ -1,11 +1,12 @@
 //! Groups of the consumer protocol (KIP-848).
 
+use bytes::Bytes;
 use headwater_wire::ApiKey::{
-    ConsumerGroupDescribe, ConsumerGroupHeartbeat, DeleteGroups, ListGroups,
+    ConsumerGroupDescribe, ConsumerGroupHeartbeat, DeleteGroups, Heartbeat, LeaveGroup, ListGroups,
 };
 use headwater_wire::codec::Tree;
 
-use super::classic::Member;
+use super::classic::{self, Member};
 use super::commit;
 use super::produce::Target;
 use super::topics::create;
@@ -188,6 +189,125 @@ async fn wrong(run: &mut Run, member: &mut Consumer, target: &Target) {
         fields.push(set);
     }
     beat(run, member, body).await;
+}
+
+/// A group subscribed by a pattern, with a static member that comes back.
+pub(crate) async fn patterns(run: &mut Run) {
+    let group = run.name("c");
+    let first = run.name("pattern-a");
+    create(run, &first, 2, &[]).await;
+    let mut a = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
+    a.instance = Tree::String("here".into());
+    let pattern = format!("{}.*", run.name("pattern"));
+    let Tree::Structure(mut fields) = a.join(&[]) else {
+        return;
+    };
+    fields.retain(|(name, _)| *name != "subscribed_topic_names");
+    fields.push(("subscribed_topic_names", NULL));
+    fields.push(("subscribed_topic_regex", Tree::String(pattern)));
+    let joining = Tree::Structure(fields.clone());
+    let answer = run.call_once(1, ConsumerGroupHeartbeat, 1, joining).await;
+    a.learn(&answer);
+    settled(run, &mut a, 2).await;
+    // A topic that comes later is found without the member's doing.
+    let second = run.name("pattern-b");
+    create(run, &second, 1, &[]).await;
+    settled(run, &mut a, 3).await;
+    describe(run, &group).await;
+    // Away for a moment, and back under another id.
+    let mut away = a.clone();
+    away.epoch = -2;
+    let body = away.beat(false);
+    run.call_once(1, ConsumerGroupHeartbeat, 1, body).await;
+    describe(run, &group).await;
+    let mut back = Consumer::new(&group, "5d2b1e64-9c45-4b7e-b1c7-701b69d201b2");
+    back.instance = a.instance.clone();
+    fields.retain(|(name, _)| *name != "member_id");
+    fields.push(("member_id", back.id.clone()));
+    let joining = Tree::Structure(fields);
+    let answer = run.call_once(1, ConsumerGroupHeartbeat, 1, joining).await;
+    back.learn(&answer);
+    let body = a.beat(false);
+    run.call_once(1, ConsumerGroupHeartbeat, 1, body).await;
+    describe(run, &group).await;
+}
+
+/// Waits until both servers have given the member so many partitions, and describes it then.
+async fn settled(run: &mut Run, member: &mut Consumer, partitions: usize) {
+    let body = object! { group_ids: [&member.group] };
+    let beat = member.beat(false);
+    run.settle_within(12, ConsumerGroupHeartbeat, 1, beat, |_| true)
+        .await;
+    run.settle_within(12, ConsumerGroupDescribe, 1, body.clone(), |answer| {
+        let target = answer.elements("groups.0.members.0.target_assignment.topic_partitions");
+        let count = |topic: &Tree| topic.elements("partitions").len();
+        target.iter().map(count).sum::<usize>() == partitions
+    })
+    .await;
+    for owned in [false, true] {
+        let beat = member.beat(owned);
+        let answer = run.call_once(1, ConsumerGroupHeartbeat, 1, beat).await;
+        member.learn(&answer);
+    }
+    run.call(ConsumerGroupDescribe, 1, body).await;
+}
+
+/// Members of the one protocol in a group of the other.
+pub(crate) async fn migration(run: &mut Run) {
+    let topic = run.name("t");
+    create(run, &topic, 2, &[]).await;
+    let group = run.name("m");
+    let mut consumer = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
+    let mut classic = Member::new(2, &group, None);
+    let subscription = subscription(&topic);
+    let classic_first = run.once_in(2);
+    if classic_first {
+        classic::join_as(run, &mut classic, "range", &subscription).await;
+        let body = consumer.join(&[&topic]);
+        beat(run, &mut consumer, body).await;
+    } else {
+        let body = consumer.join(&[&topic]);
+        beat(run, &mut consumer, body).await;
+        classic::join_as(run, &mut classic, "range", &subscription).await;
+    }
+    describe(run, &group).await;
+    for _ in 0..4 {
+        if run.once_in(2) {
+            let body = consumer.beat(true);
+            beat(run, &mut consumer, body).await;
+        } else {
+            let version = run.version(Heartbeat);
+            ask! { run, Heartbeat, version, {
+                group_id: &group,
+                generation_id: classic.generation,
+                member_id: &classic.id,
+            } };
+        }
+    }
+    let mut gone = consumer.clone();
+    gone.epoch = -1;
+    let body = gone.beat(false);
+    beat(run, &mut consumer, body).await;
+    describe(run, &group).await;
+    let version = run.version(LeaveGroup);
+    let left = object! { member_id: &classic.id };
+    ask! { run, LeaveGroup, version, {
+        group_id: &group,
+        member_id: &classic.id,
+        members: [left],
+    } };
+    describe(run, &group).await;
+}
+
+/// What a member of the classic protocol says that it subscribes to, in version 1.
+fn subscription(topic: &str) -> Bytes {
+    let length = i16::try_from(topic.len()).unwrap_or(0);
+    let mut bytes = vec![0, 1, 0, 0, 0, 1];
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(topic.as_bytes());
+    // No user data, and nothing owned.
+    bytes.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+    bytes.into()
 }
 
 /// First heartbeats that must be refused.

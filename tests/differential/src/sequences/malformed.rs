@@ -71,19 +71,16 @@ pub(crate) async fn frames(run: &mut Run) {
             continue;
         };
         let (what, bytes) = spoil(run, key, version, frame);
-        // An ApiVersions request is answered in version 0 if its version is not known.
-        let read_as = match i16::from_be_bytes([bytes[6], bytes[7]]) {
-            sent if sent == version => version,
-            sent => sent,
-        };
-        run.send_raw(
-            &format!("{key} v{version}, {what}"),
-            key,
-            read_as,
-            CORRELATION_ID,
-            &bytes,
-        )
-        .await;
+        if std::str::from_utf8(bytes.get(14..).unwrap_or_default()).is_err() {
+            run.remark("is not UTF-8");
+        }
+        let what = format!("{key} v{version}, {what}");
+        // What is refused because its key is not known is not read as an answer to another.
+        let sent = ApiKey::from_code(i16::from_be_bytes([bytes[4], bytes[5]]));
+        let sent = sent.unwrap_or(ApiKey::Metadata);
+        let version = i16::from_be_bytes([bytes[6], bytes[7]]);
+        run.send_raw(&what, sent, version, CORRELATION_ID, &bytes)
+            .await;
     }
 }
 

@@ -10,8 +10,10 @@ mod consumer;
 mod fetch;
 mod malformed;
 mod produce;
+mod sweep;
 mod topics;
 mod transactions;
+mod waiting;
 
 use std::pin::Pin;
 
@@ -65,6 +67,8 @@ kinds! {
     "commit" = commit::outside: [OffsetCommit, OffsetFetch];
     "consumer-group" = consumer::life: [ConsumerGroupHeartbeat, ConsumerGroupDescribe];
     "consumer-group-bad" = consumer::refused: [ConsumerGroupHeartbeat];
+    "consumer-group-pattern" = consumer::patterns: [ConsumerGroupHeartbeat, ConsumerGroupDescribe];
+    "group-migration" = consumer::migration: [ConsumerGroupHeartbeat, JoinGroup];
     "transaction" = transactions::in_order: [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, DescribeTransactions, ListTransactions, DescribeProducers];
     "transaction-v1" = transactions::first: [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn];
     "transaction-v2" = transactions::second: [TxnOffsetCommit, EndTxn];
@@ -72,6 +76,11 @@ kinds! {
     "configs" = configs::of_topics: [DescribeConfigs, AlterConfigs, IncrementalAlterConfigs];
     "configs-other" = configs::of_others: [DescribeConfigs, IncrementalAlterConfigs, ListConfigResources];
     "cluster" = cluster::administration: [ApiVersions, DescribeCluster, DescribeLogDirs, ElectLeaders, AlterPartitionReassignments, ListPartitionReassignments, DescribeQuorum, UpdateFeatures, AlterReplicaLogDirs];
+    "fetch-waiting" = waiting::fetches: [Fetch, Produce];
+    "automatic-topics" = waiting::automatic_topics: [Metadata];
+    "member-expiry" = waiting::members_expire: [JoinGroup, Heartbeat];
+    "transaction-expiry" = waiting::transactions_expire: [InitProducerId, EndTxn, DescribeTransactions];
+    "versions" = sweep::every_version: [];
     "malformed" = malformed::frames: [];
     "offsets" = fetch::offsets: [ListOffsets, DeleteRecords, OffsetForLeaderEpoch];
 }
