@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
 use crate::admin::Admin;
 use crate::cluster::{Cluster, Reach, Transport};
@@ -71,6 +73,8 @@ impl Client {
             metadata,
             runtime,
             reach: Reach::default(),
+            features: Mutex::default(),
+            local_versions: OnceCell::new(),
         });
         let channel = Arc::new(Channel::new(cluster.clone()));
         Ok(Self { cluster, channel })

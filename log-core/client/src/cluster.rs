@@ -8,6 +8,7 @@ use headwater_wire::ErrorCode;
 use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::config::{ClientConfig, MetadataRecoveryStrategy};
 use crate::error::ClientError;
 use crate::metadata::{ClusterView, Metadata, TopicError, TopicView};
 use crate::retry::Retry;
-use crate::transport::{Channel, LocalNode, Target};
+use crate::transport::{Channel, Features, LocalNode, ServedVersions, Target};
 
 /// How nodes are reached.
 pub(crate) enum Transport {
@@ -30,6 +31,10 @@ pub(crate) struct Cluster {
     pub(crate) metadata: Metadata,
     pub(crate) runtime: Handle,
     pub(crate) reach: Reach,
+    /// The latest word of any node.
+    pub(crate) features: Mutex<Features>,
+    /// What the node of this process serves, once it has been asked.
+    pub(crate) local_versions: OnceCell<ServedVersions>,
 }
 
 /// Whether the cluster has been reached, and since when it has not.
@@ -126,6 +131,19 @@ impl Cluster {
             *self.reach.without_metadata.lock() = None;
             return Ok(self.metadata.apply(response, is_complete));
         }
+    }
+
+    /// A node told of the cluster's features. Nodes that are behind tell what was.
+    pub(crate) fn heard_of_features(&self, features: Features) {
+        let mut known = self.features.lock();
+        if features.epoch >= known.epoch {
+            *known = features;
+        }
+    }
+
+    /// Whether transactions are of version 2 (KIP-890).
+    pub(crate) fn has_transactions_v2(&self) -> bool {
+        self.features.lock().transaction_version >= 2
     }
 
     /// Whether the bootstrap servers are asked again when no known node answers.

@@ -65,8 +65,9 @@ pub use error::ClientError;
 pub use metadata::{ClusterView, NodeView, PartitionView, TopicView};
 pub use metrics::Timing;
 pub use producer::{
-    Acks, AppendError, AppendGuard, Delivery, PartitionAppender, Producer, ProducerConfig,
-    ProducerRecord, RecordMetadata, murmur2, partition_for_key,
+    AcknowledgedBatch, Acks, AppendError, AppendGuard, Delivery, PartitionAppender, Producer,
+    ProducerConfig, ProducerInterceptor, ProducerMetrics, ProducerRecord, RecordMetadata, murmur2,
+    partition_for_key,
 };
 pub use topic_partition::{OffsetAndMetadata, TopicPartition};
 pub use transport::{LocalNode, LocalNodeError};

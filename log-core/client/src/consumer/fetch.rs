@@ -108,6 +108,16 @@ pub(super) async fn call(
     Ok(response)
 }
 
+/// Bytes of records in an answer.
+pub(super) fn bytes_in(response: &FetchResponse) -> usize {
+    let topics = response.responses.iter();
+    let partitions = topics.flat_map(|topic| &topic.partitions);
+    partitions
+        .filter_map(|partition| partition.records.as_ref())
+        .map(bytes::Bytes::len)
+        .sum()
+}
+
 fn to_i32(value: impl TryInto<i32>) -> i32 {
     value.try_into().unwrap_or(i32::MAX)
 }

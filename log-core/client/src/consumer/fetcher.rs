@@ -241,12 +241,22 @@ impl Fetcher {
         let (core, all, view) = (self.core.clone(), self.lanes.clone(), view.clone());
         self.events.push(
             async move {
+                let started = Instant::now();
                 let result = match all.get(lane) {
                     Some(channel) => {
                         fetch::call(channel, &core.config, &view, node, &wanted, reserved).await
                     }
                     None => Err(ClientError::UnknownNode(node)),
                 };
+                match &result {
+                    Ok(response) => {
+                        core.counters.fetches.add(started.elapsed());
+                        core.counters
+                            .bytes_fetched
+                            .add_size(fetch::bytes_in(response));
+                    }
+                    Err(_) => core.counters.fetch_failures.add(1),
+                }
                 Event::Fetched {
                     node,
                     lane,

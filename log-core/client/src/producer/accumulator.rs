@@ -16,7 +16,9 @@ use tokio::time::Instant;
 use super::batch::Batch;
 use super::config::ProducerConfig;
 use super::delivery::{BatchResult, Outcome};
+use super::interceptor::AcknowledgedBatch;
 use super::memory::Memory;
+use super::metrics::Counters;
 use super::record::AppendError;
 use super::sequence::{Identity, Sequences};
 use crate::TopicPartition;
@@ -88,6 +90,7 @@ pub(crate) struct Accumulator {
     /// Batches not yet settled, for flushes to wait for.
     incomplete: Mutex<HashMap<u64, Outcome>>,
     next_ticket: AtomicU64,
+    pub(crate) counters: Counters,
     /// The first failure since the last flush.
     failure: Mutex<Option<ClientError>>,
 }
@@ -105,6 +108,7 @@ impl Accumulator {
             listed: Mutex::default(),
             incomplete: Mutex::default(),
             next_ticket: AtomicU64::new(0),
+            counters: Counters::default(),
             failure: Mutex::new(None),
         }
     }
@@ -230,7 +234,7 @@ impl Accumulator {
             }
         }
         if state.open.is_none() {
-            state.open = Some(self.open(most)?);
+            state.open = Some(self.open(&queue.partition, most)?);
             if !state.is_listed {
                 state.is_listed = true;
                 self.listed.lock().push(queue.clone());
@@ -287,7 +291,17 @@ impl Accumulator {
         self.memory.release(unused);
     }
 
-    fn open(&self, most: usize) -> Result<Batch, AppendError> {
+    /// How batches are written.
+    pub(crate) fn batch_options(&self) -> BatchOptions {
+        BatchOptions {
+            compression: self.config.compression,
+            compression_level: self.config.compression_level,
+            is_transactional: self.config.transactional_id.is_some(),
+            ..BatchOptions::default()
+        }
+    }
+
+    fn open(&self, partition: &TopicPartition, most: usize) -> Result<Batch, AppendError> {
         let reserved = FIRST_RESERVATION
             .min(self.config.batch_size)
             .max(most + BATCH_HEADER_LEN);
@@ -295,29 +309,69 @@ impl Accumulator {
             self.wake.notify_one();
             return Err(AppendError::QueueFull(self.memory.limit()));
         }
-        let options = BatchOptions {
-            compression: self.config.compression,
-            compression_level: self.config.compression_level,
-            is_transactional: self.config.transactional_id.is_some(),
-            ..BatchOptions::default()
-        };
-        let builder =
-            BatchBuilder::with_capacity(options, reserved.saturating_sub(BATCH_HEADER_LEN));
+        let capacity = reserved.saturating_sub(BATCH_HEADER_LEN);
+        let builder = BatchBuilder::with_capacity(self.batch_options(), capacity);
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
-        let batch = Batch::new(builder, reserved, ticket, Instant::now());
+        let batch = Batch::new(partition.clone(), builder, reserved, ticket, Instant::now());
         self.incomplete.lock().insert(ticket, batch.outcome.clone());
         Ok(batch)
     }
 
     /// Ends a batch: its memory is free, its records' senders and flushes are told.
     pub(crate) fn settle(&self, batch: Batch, result: BatchResult) {
-        if let Err(error) = &result {
-            self.failure.lock().get_or_insert_with(|| error.clone());
+        let took = batch.created.elapsed();
+        let records = u64::try_from(batch.records).unwrap_or(0);
+        match &result {
+            Ok(_) => {
+                self.counters.records_sent.add(records);
+                self.counters.bytes_sent.add_size(batch.size());
+                self.counters.batches.add(took);
+            }
+            Err(error) => {
+                self.counters.record_errors.add(records);
+                self.failure.lock().get_or_insert_with(|| error.clone());
+            }
+        }
+        for interceptor in &self.config.interceptors {
+            interceptor.on_acknowledgement(&AcknowledgedBatch {
+                partition: &batch.partition,
+                record_count: batch.records,
+                base_offset: result.as_ref().map(|appended| appended.base_offset),
+                took,
+            });
         }
         let (ticket, reserved) = (batch.ticket, batch.reserved);
-        batch.finish(result);
-        self.incomplete.lock().remove(&ticket);
+        if batch.finish(result) {
+            self.incomplete.lock().remove(&ticket);
+        }
         self.memory.release(reserved);
+    }
+
+    /// Fails every batch that has not been sent or is to be sent again, once nothing sends any more.
+    pub(crate) fn abandon(&self, error: &ClientError) {
+        for queue in self.queues() {
+            let mut state = queue.state.lock();
+            let closed = std::mem::take(&mut state.closed);
+            for batch in closed.into_iter().chain(state.open.take()) {
+                self.settle(batch, Err(error.clone()));
+            }
+        }
+    }
+
+    /// How many batches are not settled.
+    pub(crate) fn incomplete_count(&self) -> usize {
+        self.incomplete.lock().len()
+    }
+
+    /// Batches that wait for each partition of a topic, as far as they can be told without a wait.
+    pub(crate) fn backlog(&self, topic: &str) -> impl Fn(i32) -> usize {
+        let queues = self.topics.read().get(topic).cloned().unwrap_or_default();
+        move |partition| {
+            let index = usize::try_from(partition).unwrap_or(usize::MAX);
+            let queue = queues.get(index).and_then(Option::as_ref);
+            let state = queue.and_then(|queue| queue.state.try_lock());
+            state.map_or(0, |state| state.closed.len() + state.in_flight)
+        }
     }
 
     /// The batches that are not settled.

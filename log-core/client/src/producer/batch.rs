@@ -1,5 +1,7 @@
 //! A batch on its way from the first append to its answer.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use headwater_wire::records::{BatchBuilder, BatchError, patch_producer_state};
 use tokio::sync::oneshot;
@@ -7,9 +9,12 @@ use tokio::time::Instant;
 
 use super::delivery::{BatchResult, Outcome, outcome};
 use super::sequence::Identity;
+use super::split::Parts;
+use crate::TopicPartition;
 
 /// A batch and how often it was sent.
 pub(crate) struct Batch {
+    pub(crate) partition: TopicPartition,
     content: Content,
     pub(crate) records: i32,
     pub(crate) created: Instant,
@@ -24,8 +29,17 @@ pub(crate) struct Batch {
     pub(crate) reserved: usize,
     /// Its key in the list of batches that a flush waits for.
     pub(crate) ticket: u64,
-    done: oneshot::Sender<BatchResult>,
+    pub(super) done: Done,
     pub(crate) outcome: Outcome,
+}
+
+/// Who is told what becomes of a batch.
+pub(super) enum Done {
+    Whole(oneshot::Sender<BatchResult>),
+    /// It is a part of another, from the record at this place on.
+    Part(Arc<Parts>, i32),
+    /// Its parts are told.
+    Gone,
 }
 
 enum Content {
@@ -36,9 +50,16 @@ enum Content {
 }
 
 impl Batch {
-    pub(crate) fn new(builder: BatchBuilder, reserved: usize, ticket: u64, now: Instant) -> Self {
+    pub(crate) fn new(
+        partition: TopicPartition,
+        builder: BatchBuilder,
+        reserved: usize,
+        ticket: u64,
+        now: Instant,
+    ) -> Self {
         let (done, outcome) = outcome();
         Self {
+            partition,
             content: Content::Open(builder),
             records: 0,
             created: now,
@@ -48,8 +69,41 @@ impl Batch {
             sent_first: false,
             reserved,
             ticket,
-            done,
+            done: Done::Whole(done),
             outcome,
+        }
+    }
+
+    /// A part of this batch, as old as it.
+    pub(super) fn part(
+        &self,
+        builder: BatchBuilder,
+        records: i32,
+        done: Done,
+        reserved: usize,
+        sequence: Option<i32>,
+    ) -> Self {
+        Self {
+            partition: self.partition.clone(),
+            content: Content::Open(builder),
+            records,
+            created: self.created,
+            attempts: self.attempts,
+            retry_at: None,
+            sequence,
+            sent_first: false,
+            reserved,
+            ticket: self.ticket,
+            done,
+            outcome: self.outcome.clone(),
+        }
+    }
+
+    /// The bytes as they went out.
+    pub(super) fn bytes(&self) -> Option<Bytes> {
+        match &self.content {
+            Content::Built(bytes) => Some(bytes.clone()),
+            _ => None,
         }
     }
 
@@ -92,10 +146,17 @@ impl Batch {
         Ok(bytes)
     }
 
-    /// Tells everybody who waits.
-    pub(crate) fn finish(self, result: BatchResult) {
-        // Nobody may be waiting: then nobody cares.
-        let _ = self.done.send(result);
+    /// Tells everybody who waits. False if other parts of the same batch are still under way.
+    pub(crate) fn finish(self, result: BatchResult) -> bool {
+        match self.done {
+            Done::Whole(done) => {
+                // Nobody may be waiting: then nobody cares.
+                let _ = done.send(result);
+                true
+            }
+            Done::Part(parts, first_index) => parts.finish(first_index, result),
+            Done::Gone => false,
+        }
     }
 }
 
@@ -127,7 +188,8 @@ mod tests {
     #[test]
     fn a_batch_is_built_once_and_restamped_after_that() {
         let builder = BatchBuilder::new(BatchOptions::default());
-        let mut batch = Batch::new(builder, 0, 0, Instant::now());
+        let partition = TopicPartition::new("t", 0);
+        let mut batch = Batch::new(partition, builder, 0, 0, Instant::now());
         let builder = batch.builder().expect("open");
         builder
             .append(7, Some(b"k"), Some(b"v"), &[])

@@ -1,9 +1,11 @@
 //! What a producer is configured with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_wire::records::Compression;
 
+use super::interceptor::ProducerInterceptor;
 use crate::config::ConfigError;
 
 /// How much of a write must have happened before it is answered (`acks`).
@@ -40,7 +42,9 @@ pub struct ProducerConfig {
     pub buffer_memory: usize,
     /// `compression.type`. None.
     pub compression: Compression,
-    /// `compression.*.level`; `None` is the codec's default.
+    /// `compression.gzip.level` (1 to 9, -1) or `compression.zstd.level` (-131072 to 22), whichever
+    /// the codec is; `None` is its default. This client's lz4 has one level only, so
+    /// `compression.lz4.level` is refused.
     pub compression_level: Option<i32>,
     /// `enable.idempotence`: no duplicates and no reordering when the producer retries. Needs
     /// `acks=all`. On.
@@ -49,6 +53,16 @@ pub struct ProducerConfig {
     pub max_in_flight_requests_per_connection: usize,
     /// `max.request.size`: the largest request, and the largest record, in bytes. 1 MiB.
     pub max_request_size: usize,
+    /// `retries`: how often a batch is sent again; `delivery.timeout.ms` is the better bound.
+    /// 2147483647.
+    pub retries: u32,
+    /// `partitioner.ignore.keys`: choose partitions as for records without a key (KIP-794). Off.
+    pub partitioner_ignore_keys: bool,
+    /// `partitioner.adaptive.partitioning.enable`: choose partitions less often for which batches
+    /// wait (KIP-794). On.
+    pub partitioner_adaptive_partitioning_enable: bool,
+    /// `interceptor.classes`: shown records before and batches after they are sent (KIP-42). None.
+    pub interceptors: Vec<Arc<dyn ProducerInterceptor>>,
     /// `delivery.timeout.ms`: how long after its first record a batch may be in the making, in
     /// flight or tried again before its records fail. 2 min.
     pub delivery_timeout: Duration,
@@ -76,6 +90,10 @@ impl Default for ProducerConfig {
             enable_idempotence: true,
             max_in_flight_requests_per_connection: 5,
             max_request_size: 1 << 20,
+            retries: i32::MAX.unsigned_abs(),
+            partitioner_ignore_keys: false,
+            partitioner_adaptive_partitioning_enable: true,
+            interceptors: Vec::new(),
             delivery_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             max_block: Duration::from_secs(60),
@@ -102,6 +120,11 @@ impl ProducerConfig {
                 "must be all when enable.idempotence is on",
             ));
         }
+        if self.enable_idempotence && self.retries == 0 {
+            let reason = "must be above 0 when enable.idempotence is on";
+            return Err(ConfigError::new("retries", reason));
+        }
+        self.validate_level()?;
         if self.transactional_id.is_some() && !self.enable_idempotence {
             let reason = "must be on when transactional.id is set";
             return Err(ConfigError::new("enable.idempotence", reason));
@@ -134,6 +157,38 @@ impl ProducerConfig {
             ));
         }
         Ok(())
+    }
+
+    fn validate_level(&self) -> Result<(), ConfigError> {
+        let Some(level) = self.compression_level else {
+            return Ok(());
+        };
+        let (name, is_valid, reason) = match self.compression {
+            Compression::Gzip => (
+                "compression.gzip.level",
+                level == -1 || (1..=9).contains(&level),
+                "must be 1 to 9, or -1",
+            ),
+            Compression::Zstd => (
+                "compression.zstd.level",
+                (-131_072..=22).contains(&level),
+                "must be -131072 to 22",
+            ),
+            Compression::Lz4 => (
+                "compression.lz4.level",
+                false,
+                "cannot be set: this client's lz4 has one level only",
+            ),
+            Compression::None | Compression::Snappy => (
+                "compression.type",
+                false,
+                "has no levels; leave the level out",
+            ),
+        };
+        if is_valid {
+            return Ok(());
+        }
+        Err(ConfigError::new(name, reason))
     }
 }
 
@@ -180,6 +235,29 @@ mod tests {
                     ..base()
                 },
                 "delivery.timeout.ms",
+            ),
+            (
+                ProducerConfig {
+                    retries: 0,
+                    ..base()
+                },
+                "retries",
+            ),
+            (
+                ProducerConfig {
+                    compression: Compression::Gzip,
+                    compression_level: Some(10),
+                    ..base()
+                },
+                "compression.gzip.level",
+            ),
+            (
+                ProducerConfig {
+                    compression: Compression::Lz4,
+                    compression_level: Some(9),
+                    ..base()
+                },
+                "compression.lz4.level",
             ),
             (
                 ProducerConfig {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::{FutureExt, Shared};
@@ -12,11 +13,39 @@ use crate::TopicPartition;
 use crate::error::ClientError;
 
 /// Where an acknowledged batch begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Appended {
     /// `None` if the broker did not tell.
     pub(crate) base_offset: Option<i64>,
     pub(crate) log_append_time: Option<i64>,
+    /// What became of the parts, in order, if it was split.
+    pub(crate) parts: Option<Arc<[Part]>>,
+}
+
+/// A part of a batch that was split.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// The place in the whole of its first record.
+    pub(crate) first_index: i32,
+    pub(crate) result: BatchResult,
+}
+
+impl Appended {
+    /// Offset and append time of the record at `index`, as far as they are known.
+    pub(crate) fn at(&self, index: i32) -> Result<(Option<i64>, Option<i64>), ClientError> {
+        let Some(parts) = &self.parts else {
+            let offset = self.base_offset.map(|base| base + i64::from(index));
+            return Ok((offset, self.log_append_time));
+        };
+        let position = parts.partition_point(|part| part.first_index <= index);
+        match parts.get(position.wrapping_sub(1)) {
+            Some(part) => match &part.result {
+                Ok(appended) => appended.at(index - part.first_index),
+                Err(error) => Err(error.clone()),
+            },
+            None => Ok((None, None)),
+        }
+    }
 }
 
 pub(crate) type BatchResult = Result<Appended, ClientError>;
@@ -50,14 +79,11 @@ impl Future for Delivery {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(result) => result.unwrap_or(Err(ClientError::Closed("the producer"))),
         };
-        Poll::Ready(result.map(|appended| {
-            RecordMetadata {
-                partition: self.partition.clone(),
-                offset: appended
-                    .base_offset
-                    .map(|base| base + i64::from(self.index)),
-                timestamp: appended.log_append_time.unwrap_or(self.timestamp),
-            }
+        let placed = result.and_then(|appended| appended.at(self.index));
+        Poll::Ready(placed.map(|(offset, log_append_time)| RecordMetadata {
+            partition: self.partition.clone(),
+            offset,
+            timestamp: log_append_time.unwrap_or(self.timestamp),
         }))
     }
 }

@@ -28,6 +28,11 @@ impl Memory {
         self.limit
     }
 
+    /// What is free.
+    pub(crate) fn available(&self) -> usize {
+        self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
     /// Takes `bytes` if they are free.
     pub(crate) fn try_take(&self, bytes: usize) -> bool {
         // The counter guards no other data.

@@ -47,12 +47,16 @@ pub(crate) struct StickyPartitioner {
     bytes: usize,
 }
 
+/// A partition to choose, and how many batches wait for it already.
+pub(crate) type Candidate = (i32, usize);
+
 impl StickyPartitioner {
     /// The partition for a record of `size` bytes: one of `available`, or of all `count` if none
-    /// is available. `available` is only asked when the partition changes.
+    /// is available. `available` is only asked when the partition changes; the more batches wait
+    /// for one of them, the less likely it is chosen.
     pub(crate) fn next(
         &mut self,
-        available: impl FnOnce() -> Vec<i32>,
+        available: impl FnOnce() -> Vec<Candidate>,
         count: i32,
         size: usize,
         batch_size: usize,
@@ -66,7 +70,7 @@ impl StickyPartitioner {
             Some(current) => current,
             None => {
                 self.bytes = 0;
-                let chosen = self.choose(&available(), count);
+                let chosen = self.choose(available(), count);
                 self.current = Some(chosen);
                 chosen
             }
@@ -75,21 +79,26 @@ impl StickyPartitioner {
         current
     }
 
-    fn choose(&self, available: &[i32], count: i32) -> i32 {
+    fn choose(&self, mut available: Vec<Candidate>, count: i32) -> i32 {
         let mut rng = rand::rng();
-        let others: usize = available
-            .iter()
-            .filter(|p| Some(**p) != self.current)
-            .count();
-        if others > 0 {
-            let pick = rng.random_range(0..others);
-            let mut candidates = available.iter().filter(|p| Some(**p) != self.current);
-            return candidates.nth(pick).copied().unwrap_or(0);
+        if available.len() > 1 {
+            available.retain(|(partition, _)| Some(*partition) != self.current);
         }
-        match available.first() {
-            Some(only) => *only,
-            None => rng.random_range(0..count.max(1)),
+        let longest = available.iter().map(|(_, backlog)| *backlog).max();
+        let Some(longest) = longest else {
+            return rng.random_range(0..count.max(1));
+        };
+        // One more than the longest backlog, less the own: equal backlogs are equally likely.
+        let weight = |backlog: usize| longest + 1 - backlog;
+        let total: usize = available.iter().map(|(_, backlog)| weight(*backlog)).sum();
+        let mut pick = rng.random_range(0..total.max(1));
+        for (partition, backlog) in available {
+            match pick.checked_sub(weight(backlog)) {
+                Some(rest) => pick = rest,
+                None => return partition,
+            }
         }
+        0
     }
 }
 
@@ -136,10 +145,10 @@ mod tests {
         let mut sticky = StickyPartitioner::default();
         let mut last = None;
         for _ in 0..50 {
-            let first = sticky.next(|| vec![0, 1, 2], 3, 100, 1_000);
+            let first = sticky.next(|| even([0, 1, 2]), 3, 100, 1_000);
             assert_ne!(Some(first), last);
             for _ in 0..9 {
-                assert_eq!(sticky.next(|| vec![0, 1, 2], 3, 100, 1_000), first);
+                assert_eq!(sticky.next(|| even([0, 1, 2]), 3, 100, 1_000), first);
             }
             last = Some(first);
         }
@@ -149,10 +158,27 @@ mod tests {
     fn partitions_without_a_leader_are_passed_over() {
         let mut sticky = StickyPartitioner::default();
         for _ in 0..50 {
-            assert!([1, 4].contains(&sticky.next(|| vec![1, 4], 6, 10, 1)));
+            assert!([1, 4].contains(&sticky.next(|| even([1, 4]), 6, 10, 1)));
         }
         for _ in 0..50 {
             assert!((0..6).contains(&sticky.next(Vec::new, 6, 10, 1)));
         }
+    }
+
+    fn even<const N: usize>(partitions: [i32; N]) -> Vec<Candidate> {
+        partitions.map(|partition| (partition, 0)).to_vec()
+    }
+
+    #[test]
+    fn partitions_with_a_backlog_are_chosen_less() {
+        let mut sticky = StickyPartitioner::default();
+        let mut counts = [0; 3];
+        for _ in 0..3_000 {
+            sticky.current = None;
+            let chosen = sticky.next(|| vec![(0, 0), (1, 0), (2, 8)], 3, 10, 1);
+            counts[chosen as usize] += 1;
+        }
+        assert!(counts[2] < 400, "{counts:?}");
+        assert!(counts[0] > 1_000 && counts[1] > 1_000, "{counts:?}");
     }
 }

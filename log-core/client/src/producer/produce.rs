@@ -18,11 +18,15 @@ use super::delivery::Appended;
 use super::sequence::Identity;
 use crate::TopicPartition;
 use crate::error::ClientError;
+use crate::metadata::ClusterView;
 use crate::transport::Target;
 
 /// The last version before transactions of version 2 (KIP-890), in which producing adds the
 /// partition to the transaction by itself.
-const VERSION_MAX: i16 = 11;
+const V1_VERSION_MAX: i16 = 11;
+
+/// The last version that names topics; later ones have ids (KIP-516).
+const NAMED_VERSION_MAX: i16 = 12;
 
 /// A batch to go into a request.
 pub(super) struct ToSend {
@@ -48,23 +52,37 @@ pub(super) async fn call(
         .iter()
         .map(|(partition, _)| partition.clone())
         .collect();
-    let request = request(core, parts);
+    let view = core.cluster.view();
+    let request = request(core, &view, parts);
+    let is_v1 = core
+        .transactional
+        .as_ref()
+        .is_some_and(|transactional| !transactional.state.lock().is_v2());
+    let has_ids = request
+        .topic_data
+        .iter()
+        .all(|topic| !topic.topic_id.is_nil());
+    let version_max = match (is_v1, has_ids) {
+        (true, _) => V1_VERSION_MAX,
+        (false, false) => NAMED_VERSION_MAX,
+        (false, true) => i16::MAX,
+    };
     let target = Target::Node(node);
     if config.acks == Acks::None {
         core.produce_channel
-            .cast(target, VERSION_MAX, |_| request)
+            .cast(target, version_max, |_| request)
             .await?;
         return Ok(None);
     }
     let limit = config.request_timeout;
     let response = core
         .produce_channel
-        .call(target, limit, VERSION_MAX, |_| request)
+        .call(target, limit, version_max, |_| request)
         .await?;
-    Ok(Some(answers(&partitions, response)))
+    Ok(Some(answers(&view, &partitions, response)))
 }
 
-fn request(core: &Core, parts: Vec<(TopicPartition, Bytes)>) -> ProduceRequest {
+fn request(core: &Core, view: &ClusterView, parts: Vec<(TopicPartition, Bytes)>) -> ProduceRequest {
     let config = core.config();
     let mut topics: Vec<TopicProduceData> = Vec::new();
     let mut positions: HashMap<Arc<str>, usize> = HashMap::new();
@@ -72,6 +90,7 @@ fn request(core: &Core, parts: Vec<(TopicPartition, Bytes)>) -> ProduceRequest {
         let position = *positions.entry(partition.topic.clone()).or_insert_with(|| {
             topics.push(TopicProduceData {
                 name: partition.topic.to_string(),
+                topic_id: view.topic_id(&partition.topic).unwrap_or_default(),
                 ..TopicProduceData::default()
             });
             topics.len() - 1
@@ -92,14 +111,22 @@ fn request(core: &Core, parts: Vec<(TopicPartition, Bytes)>) -> ProduceRequest {
 }
 
 /// Finds each partition's answer, wherever the node has put it.
-fn answers(partitions: &[TopicPartition], response: ProduceResponse) -> Vec<Answer> {
+fn answers(
+    view: &ClusterView,
+    partitions: &[TopicPartition],
+    response: ProduceResponse,
+) -> Vec<Answer> {
     let mut by_topic: HashMap<String, HashMap<i32, PartitionProduceResponse>> = HashMap::new();
     for topic in response.responses {
         let answers = topic
             .partition_responses
             .into_iter()
             .map(|answer| (answer.index, answer));
-        by_topic.entry(topic.name).or_default().extend(answers);
+        let name = match view.topic_names.get(&topic.topic_id) {
+            Some(name) => name.to_string(),
+            None => topic.name,
+        };
+        by_topic.entry(name).or_default().extend(answers);
     }
     let find = |partition: &TopicPartition| {
         let answers = by_topic.get(&*partition.topic)?;
@@ -129,6 +156,7 @@ fn result(
         return Ok(Appended {
             base_offset: known(answer.base_offset),
             log_append_time: known(answer.log_append_time_ms),
+            parts: None,
         });
     }
     let of_record = answer.record_errors.first().and_then(|record| {
@@ -188,7 +216,7 @@ mod tests {
         };
         let asked = [("t", 0), ("t", 1), ("u", 0), ("u", 1)];
         let asked = asked.map(|(topic, partition)| TopicPartition::new(topic, partition));
-        let got: Vec<Option<i64>> = answers(&asked, response)
+        let got: Vec<Option<i64>> = answers(&ClusterView::default(), &asked, response)
             .into_iter()
             .map(|answer| answer.result.ok().and_then(|appended| appended.base_offset))
             .collect();

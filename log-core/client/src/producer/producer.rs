@@ -8,22 +8,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::join_all;
 use headwater_wire::ErrorCode;
 use headwater_wire::records::{BatchBuilder, Header};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::accumulator::{PartitionQueue, QueueState};
 use super::config::ProducerConfig;
-use super::core::{Core, Transactional};
+use super::core::Core;
 use super::delivery::Delivery;
+use super::metrics::ProducerMetrics;
 use super::partitioner::{StickyPartitioner, partition_for_key};
 use super::record::{AppendError, ProducerRecord};
 use super::sender::Sender;
-use super::transactions;
 use crate::cluster::{Cluster, Topics};
-use crate::consumer::ConsumerGroupMetadata;
 use crate::error::ClientError;
 use crate::metadata::TopicView;
-use crate::{OffsetAndMetadata, TopicPartition};
 
 /// Writes records to topics: batched, idempotent, and in transactions if it has a
 /// `transactional.id`.
@@ -78,7 +76,7 @@ impl Producer {
         })
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(super) fn core(&self) -> &Arc<Core> {
         &self.inner.core
     }
 
@@ -91,6 +89,10 @@ impl Producer {
     pub async fn send(&self, record: ProducerRecord) -> Result<Delivery, ClientError> {
         let core = self.core();
         core.check_gate()?;
+        let mut record = record;
+        for interceptor in &core.config().interceptors {
+            record = interceptor.on_send(record);
+        }
         let headers: Vec<Header<'_>> = record
             .headers
             .iter()
@@ -132,7 +134,12 @@ impl Producer {
                     Ok((_, None)) => return Err(ClientError::Closed("the producer")),
                     Err(AppendError::Rejected(error)) => return Err(error),
                     Err(AppendError::QueueFull(_)) => {
+                        let started = Instant::now();
                         core.accumulator.memory.has_room(size).await;
+                        core.accumulator
+                            .counters
+                            .buffer_waits
+                            .add(started.elapsed());
                         core.check_gate()?;
                     }
                 }
@@ -180,18 +187,20 @@ impl Producer {
     ) -> Result<i32, ClientError> {
         let view = self.topic(topic).await?;
         let count = view.partition_count();
-        if let Some(key) = key {
+        let config = self.core().config();
+        if let Some(key) = key.filter(|_| !config.partitioner_ignore_keys) {
             return Ok(partition_for_key(key, count));
         }
         let available = || {
-            let led = view
-                .partitions
-                .iter()
-                .filter(|partition| partition.leader.is_some());
-            led.map(|partition| partition.partition).collect()
+            let backlog = self.core().accumulator.backlog(topic);
+            let is_adaptive = config.partitioner_adaptive_partitioning_enable;
+            let led = view.partitions.iter().filter(|p| p.leader.is_some());
+            let led = led.map(|p| p.partition);
+            led.map(|p| (p, if is_adaptive { backlog(p) } else { 0 }))
+                .collect()
         };
         let mut sticky = self.inner.sticky.lock();
-        let batch_size = self.core().config().batch_size;
+        let batch_size = config.batch_size;
         Ok(match sticky.get_mut(topic) {
             Some(sticky) => sticky.next(available, count, size, batch_size),
             None => sticky
@@ -221,46 +230,6 @@ impl Producer {
             .map(|view| view.partition_count())
     }
 
-    /// Encodes a record straight into its partition's batch, without waiting and without a future
-    /// per record. What becomes of it is told by [`flush`](Self::flush) and
-    /// [`commit_transaction`](Self::commit_transaction).
-    ///
-    /// `timestamp` is in milliseconds since the epoch. For more than a few records of a partition,
-    /// [`appender`](Self::appender) saves the look-up and the lock.
-    ///
-    /// # Errors
-    /// [`AppendError::QueueFull`]: await [`has_room`](Self::has_room) and append again.
-    /// [`AppendError::Rejected`]: the record, or the producer's state, is to blame.
-    pub fn append(
-        &self,
-        topic: &str,
-        partition: i32,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[Header<'_>],
-    ) -> Result<(), AppendError> {
-        let core = self.core();
-        core.check_gate()?;
-        let queue = core.accumulator.queue(topic, partition)?;
-        let mut state = queue.state.lock();
-        core.accumulator
-            .append(&queue, &mut state, timestamp, key, value, headers)
-            .map(|_| ())
-    }
-
-    /// A handle to append many records to one partition.
-    ///
-    /// # Errors
-    /// If there can be no such partition; whether it exists is only found out by sending.
-    pub fn appender(&self, topic: &str, partition: i32) -> Result<PartitionAppender, ClientError> {
-        let queue = self.core().accumulator.queue(topic, partition)?;
-        Ok(PartitionAppender {
-            producer: self.clone(),
-            queue,
-        })
-    }
-
     /// Waits until `buffer.memory` has room again, after [`AppendError::QueueFull`].
     pub async fn has_room(&self) {
         self.core()
@@ -281,164 +250,25 @@ impl Producer {
         self.core().accumulator.take_failure().map_or(Ok(()), Err)
     }
 
-    /// Waits until every batch that exists now is settled.
-    async fn settle_all(&self) {
-        let _flushing = Flushing::begin(self.core());
-        join_all(self.core().accumulator.incomplete()).await;
-    }
-
-    fn transactional(&self) -> Result<&Transactional, ClientError> {
-        self.core().transactional.as_ref().ok_or_else(|| {
-            ClientError::IllegalState("transactions need a transactional.id".to_owned())
+    /// As [`flush`](Self::flush), and fails after `limit`; what is on its way stays on its way.
+    ///
+    /// # Errors
+    /// As for `flush`, or [`ClientError::Timeout`].
+    pub async fn flush_within(&self, limit: Duration) -> Result<(), ClientError> {
+        let flushed = tokio::time::timeout(limit, self.flush()).await;
+        flushed.unwrap_or_else(|_| {
+            Err(ClientError::Timeout {
+                operation: "flushing the producer".to_owned(),
+                after: limit,
+                cause: None,
+            })
         })
     }
 
-    /// Takes the transactional id over: ends whatever an earlier producer left open, fences it,
-    /// and gets an epoch. To be called once, before the first transaction.
-    ///
-    /// # Errors
-    /// A timeout after `max.block.ms`, after which it may be called again; or the coordinator's
-    /// refusal, such as an invalid `transaction.timeout.ms`.
-    pub async fn init_transactions(&self) -> Result<(), ClientError> {
-        let core = self.core();
-        let transactional = self.transactional()?;
-        let _calls = transactional.calls.lock().await;
-        let identity = match core.ask_identity(None, core.config().max_block).await {
-            Ok(identity) => identity,
-            Err(error) => {
-                if !error.is_retriable() {
-                    transactional.state.lock().fail_for_good(&error);
-                }
-                return Err(error);
-            }
-        };
-        core.set_identity(identity);
-        transactional.state.lock().initialized();
-        core.update_gate();
-        Ok(())
-    }
-
-    /// Begins a transaction: everything sent from now on belongs to it. Asks nobody.
-    ///
-    /// # Errors
-    /// If the last one has not ended, or the producer has failed.
-    pub fn begin_transaction(&self) -> Result<(), ClientError> {
-        let transactional = self.transactional()?;
-        transactional.state.lock().begin()?;
-        self.core().accumulator.take_failure();
-        self.core().update_gate();
-        Ok(())
-    }
-
-    /// Makes a consumer group's offsets part of the transaction: they are committed if it is.
-    ///
-    /// `group` fences: offsets of a member that has lost its partitions are refused (KIP-447). Take
-    /// it from [`Consumer::group_metadata`](crate::Consumer::group_metadata).
-    ///
-    /// # Errors
-    /// After any error but a timeout the transaction must be aborted; see
-    /// [`ClientError::is_rebalanced`] and [`ClientError::is_fatal`].
-    pub async fn send_offsets_to_transaction(
-        &self,
-        offsets: &HashMap<TopicPartition, OffsetAndMetadata>,
-        group: &ConsumerGroupMetadata,
-    ) -> Result<(), ClientError> {
-        let core = self.core();
-        let transactional = self.transactional()?;
-        let _calls = transactional.calls.lock().await;
-        transactional.state.lock().check_open()?;
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let sent = async {
-            transactions::add_offsets(core, &group.group_id).await?;
-            transactional.state.lock().offsets_added();
-            transactions::commit_offsets(core, offsets, group).await
-        };
-        sent.await.inspect_err(|error| self.call_failed(error))
-    }
-
-    /// Commits: sends what is left, waits until all of it is acknowledged, and has the coordinator
-    /// commit. When it returns, the commit is decided and durable; consumers under read_committed
-    /// see it a moment later.
-    ///
-    /// # Errors
-    /// [`ClientError::TransactionMustAbort`] if a record could not be written; a timeout after
-    /// `max.block.ms`, after which it may be called again; or what ends the producer.
-    pub async fn commit_transaction(&self) -> Result<(), ClientError> {
-        let core = self.core();
-        let transactional = self.transactional()?;
-        let _calls = transactional.calls.lock().await;
-        transactional.state.lock().begin_commit()?;
-        core.update_gate();
-        self.settle_all().await;
-        self.partitions_added(transactional).await;
-        let ending = {
-            let mut state = transactional.state.lock();
-            // Refused if a batch has failed meanwhile.
-            state.begin_commit()?;
-            state.ending()?
-        };
-        if ending.tell {
-            transactions::end(core, true)
-                .await
-                .inspect_err(|error| self.call_failed(error))?;
-        }
-        transactional.state.lock().ended();
-        core.update_gate();
-        Ok(())
-    }
-
-    /// Aborts: drops what was not sent yet, waits for what was, and has the coordinator abort.
-    ///
-    /// # Errors
-    /// A timeout after `max.block.ms`, after which it may be called again; or what ends the
-    /// producer.
-    pub async fn abort_transaction(&self) -> Result<(), ClientError> {
-        let core = self.core();
-        let transactional = self.transactional()?;
-        let _calls = transactional.calls.lock().await;
-        transactional.state.lock().begin_abort()?;
-        core.update_gate();
-        core.accumulator.wake.notify_one();
-        self.settle_all().await;
-        self.partitions_added(transactional).await;
-        let ending = transactional.state.lock().ending()?;
-        if ending.tell {
-            transactions::end(core, false)
-                .await
-                .inspect_err(|error| self.call_failed(error))?;
-        }
-        transactional.state.lock().ended();
-        if ending.bump {
-            let identity = *core.identity.lock();
-            let asked = core.ask_identity(identity, core.config().max_block).await;
-            core.set_identity(asked.inspect_err(|error| self.call_failed(error))?);
-            transactional.state.lock().initialized();
-        }
-        core.accumulator.take_failure();
-        core.update_gate();
-        Ok(())
-    }
-
-    /// Waits for an AddPartitionsToTxn under way: it must not land in the next transaction.
-    async fn partitions_added(&self, transactional: &Transactional) {
-        loop {
-            let changed = transactional.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if !transactional.state.lock().is_adding() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// A transactional call failed. A timeout leaves the state as it is: the call may be repeated.
-    fn call_failed(&self, error: &ClientError) {
-        if !matches!(error, ClientError::Timeout { .. }) {
-            self.core().fail_transaction(error, false);
-        }
+    /// Waits until every batch that exists now is settled.
+    pub(super) async fn settle_all(&self) {
+        let _flushing = Flushing::begin(self.core());
+        join_all(self.core().accumulator.incomplete()).await;
     }
 
     /// Sends what is left, waits for it, and ends the producer. An open transaction stays open
@@ -455,6 +285,37 @@ impl Producer {
             let _ = sender.await;
         }
         flushed
+    }
+
+    /// As [`close`](Self::close), but what is not acknowledged within `limit` fails with
+    /// [`ClientError::Closed`], though it may have reached the log.
+    ///
+    /// # Errors
+    /// As [`flush_within`](Self::flush_within).
+    pub async fn close_within(&self, limit: Duration) -> Result<(), ClientError> {
+        let flushed = self.flush_within(limit).await;
+        if flushed.is_ok() {
+            return self.close().await;
+        }
+        shut(self.core());
+        let sender = self.inner.sender.lock().take();
+        if let Some(sender) = sender {
+            sender.abort();
+            let _ = sender.await;
+        }
+        self.core()
+            .accumulator
+            .abandon(&ClientError::Closed("the producer"));
+        flushed
+    }
+
+    /// What the producer has counted since it was made.
+    pub fn metrics(&self) -> ProducerMetrics {
+        let accumulator = &self.core().accumulator;
+        let mut metrics = accumulator.counters.snapshot();
+        metrics.buffer_available_bytes = accumulator.memory.available();
+        metrics.batches_incomplete = accumulator.incomplete_count();
+        metrics
     }
 
     /// How long the calls that wait may take at most (`max.block.ms`).
@@ -477,77 +338,6 @@ impl<'a> Flushing<'a> {
 impl Drop for Flushing<'_> {
     fn drop(&mut self) {
         self.0.flushes.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// One partition to append to.
-#[derive(Clone)]
-pub struct PartitionAppender {
-    producer: Producer,
-    queue: Arc<PartitionQueue>,
-}
-
-impl std::fmt::Debug for PartitionAppender {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("PartitionAppender")
-            .field(&self.queue.partition)
-            .finish()
-    }
-}
-
-impl PartitionAppender {
-    /// The partition.
-    pub fn partition(&self) -> &TopicPartition {
-        &self.queue.partition
-    }
-
-    /// Locks the partition for a run of appends. Hold it briefly and never across an await: the
-    /// sender needs it too.
-    ///
-    /// # Errors
-    /// If the producer takes no records now; see [`Producer::append`].
-    pub fn lock(&self) -> Result<AppendGuard<'_>, ClientError> {
-        self.producer.core().check_gate()?;
-        Ok(AppendGuard {
-            appender: self,
-            state: self.queue.state.lock(),
-        })
-    }
-}
-
-/// A partition locked for appending.
-pub struct AppendGuard<'a> {
-    appender: &'a PartitionAppender,
-    state: MutexGuard<'a, QueueState>,
-}
-
-impl std::fmt::Debug for AppendGuard<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("AppendGuard")
-            .field(&self.appender.queue.partition)
-            .finish()
-    }
-}
-
-impl AppendGuard<'_> {
-    /// Encodes a record into the partition's batch; `timestamp` is in milliseconds since the epoch.
-    ///
-    /// # Errors
-    /// [`AppendError::QueueFull`]: drop the guard, await [`Producer::has_room`], lock again and
-    /// append the same record. [`AppendError::Rejected`]: the record is too large.
-    #[inline]
-    pub fn append(
-        &mut self,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[Header<'_>],
-    ) -> Result<(), AppendError> {
-        let PartitionAppender { producer, queue } = self.appender;
-        let accumulator = &producer.core().accumulator;
-        accumulator
-            .append(queue, &mut self.state, timestamp, key, value, headers)
-            .map(|_| ())
     }
 }
 

@@ -13,22 +13,19 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use headwater_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::accumulator::{PartitionQueue, QueueState};
 use super::batch::Batch;
 use super::core::Core;
-use super::delivery::Appended;
 use super::produce::{self, Answer, ToSend};
-use super::sequence::{Identity, SentAs, Verdict, judge};
+use super::sequence::Identity;
 use crate::TopicPartition;
 use crate::cluster::Topics;
 use crate::error::ClientError;
-use crate::retry::exponential;
 
 /// A batch that is out, and where it belongs.
-type Sent = (Arc<PartitionQueue>, Batch);
+pub(super) type Sent = (Arc<PartitionQueue>, Batch);
 
 enum Event {
     Produced {
@@ -59,13 +56,13 @@ impl Round {
 }
 
 pub(crate) struct Sender {
-    core: Arc<Core>,
-    active: Vec<Arc<PartitionQueue>>,
-    in_flight: HashMap<i32, usize>,
+    pub(super) core: Arc<Core>,
+    pub(super) active: Vec<Arc<PartitionQueue>>,
+    pub(super) in_flight: HashMap<i32, usize>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
     is_refreshing: bool,
     /// Topics to ask metadata of although a leader is known: it turned out not to be.
-    stale: HashSet<Arc<str>>,
+    pub(super) stale: HashSet<Arc<str>>,
     refresh_at: Instant,
     is_identifying: bool,
     identify_at: Instant,
@@ -305,7 +302,13 @@ impl Sender {
         let core = self.core.clone();
         self.events.push(
             async move {
+                let started = Instant::now();
                 let result = produce::call(&core, node, parts).await;
+                let counters = &core.accumulator.counters;
+                match &result {
+                    Ok(_) => counters.requests.add(started.elapsed()),
+                    Err(_) => counters.request_errors.add(1),
+                }
                 Event::Produced { node, sent, result }
             }
             .boxed(),
@@ -350,225 +353,6 @@ impl Sender {
                 }
             }
         }
-    }
-
-    /// Fails everything that waits: there has never been a node to send it to.
-    fn fail_all(&self, error: &ClientError) {
-        for queue in &self.active {
-            self.drop_unsent(&mut queue.state.lock(), error, true);
-        }
-    }
-
-    fn produced(
-        &mut self,
-        node: i32,
-        sent: Vec<Sent>,
-        result: Result<Option<Vec<Answer>>, ClientError>,
-        now: Instant,
-    ) {
-        if let Some(count) = self.in_flight.get_mut(&node) {
-            *count = count.saturating_sub(1);
-        }
-        match result {
-            Ok(None) => {
-                for (queue, batch) in sent {
-                    let appended = Appended {
-                        base_offset: None,
-                        log_append_time: None,
-                    };
-                    self.answered(&queue, batch, Ok(appended), now);
-                }
-            }
-            Ok(Some(answers)) => {
-                let mut answers = answers.into_iter();
-                for (queue, batch) in sent {
-                    let answer = answers.next().map(|answer| answer.result);
-                    let answer =
-                        answer.unwrap_or_else(|| Err(produce::unanswered(&queue.partition)));
-                    self.answered(&queue, batch, answer, now);
-                }
-            }
-            Err(error) => {
-                for (queue, batch) in sent {
-                    self.answered(&queue, batch, Err(error.clone()), now);
-                }
-            }
-        }
-    }
-
-    /// Takes in what became of a batch that was out.
-    fn answered(
-        &mut self,
-        queue: &Arc<PartitionQueue>,
-        mut batch: Batch,
-        result: Result<Appended, ClientError>,
-        now: Instant,
-    ) {
-        let mut state = queue.state.lock();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        let error = match result {
-            Ok(appended) => {
-                if let Some(base) = batch.sequence {
-                    state.sequences.acked(base);
-                }
-                drop(state);
-                return self.core.accumulator.settle(batch, Ok(appended));
-            }
-            Err(error) => error,
-        };
-        let is_transactional = self.core.transactional.is_some();
-        let verdict = match &error {
-            ClientError::Broker { code, .. } => {
-                let is_sequenced = batch.sequence.is_some();
-                let sent = SentAs {
-                    is_sequenced,
-                    is_first: batch.sent_first,
-                };
-                judge(*code, sent, is_transactional)
-            }
-            error if error.is_retriable() => Verdict::Retry,
-            _ => Verdict::Fail,
-        };
-        if matches!(verdict, Verdict::Done) {
-            if let Some(base) = batch.sequence {
-                state.sequences.acked(base);
-            }
-            drop(state);
-            let appended = Appended {
-                base_offset: None,
-                log_append_time: None,
-            };
-            return self.core.accumulator.settle(batch, Ok(appended));
-        }
-        let config = &self.core.cluster.config;
-        let is_expired = batch.created + self.core.config().delivery_timeout <= now;
-        if matches!(verdict, Verdict::Fail) || is_expired || self.core.has_failed() {
-            let error = if is_expired && verdict != Verdict::Fail {
-                self.expired(queue, Some(error))
-            } else {
-                error
-            };
-            return self.give_up(queue, &mut state, batch, error);
-        }
-        tracing::debug!(partition = %queue.partition, %error, ?verdict, "sending a batch again");
-        self.stale.insert(queue.partition.topic.clone());
-        let pause = exponential(
-            config.retry_backoff,
-            config.retry_backoff_max,
-            batch.attempts - 1,
-        );
-        batch.retry_at = Some(now + pause);
-        state.is_restarting |= verdict == Verdict::Restart;
-        state.requeue(batch);
-    }
-
-    /// Fails a batch. Its sequence numbers are a gap from now on, which only a new epoch closes.
-    fn give_up(
-        &self,
-        queue: &Arc<PartitionQueue>,
-        state: &mut QueueState,
-        batch: Batch,
-        error: ClientError,
-    ) {
-        tracing::debug!(partition = %queue.partition, %error, records = batch.records, "a batch failed");
-        if let Some(base) = batch.sequence {
-            state.sequences.settle(base);
-            if self.core.transactional.is_none() {
-                state.is_restarting = true;
-            }
-        }
-        self.core.fail_transaction(&error, batch.sequence.is_some());
-        self.core.accumulator.settle(batch, Err(error));
-    }
-
-    /// Fails batches whose time is over.
-    fn expire(&self, queue: &Arc<PartitionQueue>, state: &mut QueueState, now: Instant) {
-        let limit = self.core.config().delivery_timeout;
-        while state
-            .closed
-            .front()
-            .is_some_and(|batch| batch.created + limit <= now)
-        {
-            let Some(batch) = state.closed.pop_front() else {
-                return;
-            };
-            let error = self.expired(queue, self.obstacle(queue));
-            self.give_up(queue, state, batch, error);
-        }
-        if state.closed.is_empty()
-            && state
-                .open
-                .as_ref()
-                .is_some_and(|b| b.created + limit <= now)
-            && let Some(batch) = state.open.take()
-        {
-            let error = self.expired(queue, self.obstacle(queue));
-            self.give_up(queue, state, batch, error);
-        }
-    }
-
-    /// What keeps a partition's batches from being sent, if it can be told.
-    fn obstacle(&self, queue: &PartitionQueue) -> Option<ClientError> {
-        let partition = &queue.partition;
-        let code = match self.core.cluster.view().partition(partition) {
-            Some(view) if view.leader.is_some() => return None,
-            Some(_) => ErrorCode::LeaderNotAvailable,
-            None => ErrorCode::UnknownTopicOrPartition,
-        };
-        Some(ClientError::broker(
-            format!("finding the leader of {partition}"),
-            code,
-        ))
-    }
-
-    fn expired(&self, queue: &PartitionQueue, cause: Option<ClientError>) -> ClientError {
-        ClientError::Timeout {
-            operation: format!("delivering to {}", queue.partition),
-            after: self.core.config().delivery_timeout,
-            cause: cause.map(Arc::new),
-        }
-    }
-
-    /// Fails the batches that were never sent, and if `all` those to be sent again too.
-    fn drop_unsent(&self, state: &mut QueueState, error: &ClientError, all: bool) {
-        for batch in std::mem::take(&mut state.closed) {
-            if batch.sequence.is_none() || all {
-                if let Some(base) = batch.sequence {
-                    state.sequences.settle(base);
-                }
-                self.core.accumulator.settle(batch, Err(error.clone()));
-            } else {
-                state.closed.push_back(batch);
-            }
-        }
-        if let Some(batch) = state.open.take() {
-            self.core.accumulator.settle(batch, Err(error.clone()));
-        }
-    }
-
-    /// Begins a new epoch in a partition, all of whose requests have been answered. The brokers
-    /// keep producer state by partition, so the others go on in theirs.
-    fn restart(&self, queue: &PartitionQueue, state: &mut QueueState) {
-        state.is_restarting = false;
-        state.sequences.restart();
-        for batch in &mut state.closed {
-            batch.sequence = None;
-        }
-        let Some(identity) = &mut state.identity else {
-            return;
-        };
-        match identity.epoch.checked_add(1) {
-            Some(epoch) => identity.epoch = epoch,
-            None => {
-                let error = ClientError::IllegalState(format!(
-                    "the epochs of producer id {} are used up in {}",
-                    identity.id, queue.partition
-                ));
-                self.core.fatal.lock().get_or_insert(error);
-                self.core.update_gate();
-            }
-        }
-        tracing::debug!(partition = %queue.partition, ?identity, "a new producer epoch begins");
     }
 
     /// Asks metadata of the topics whose leaders are not known.

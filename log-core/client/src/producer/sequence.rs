@@ -64,6 +64,16 @@ impl Sequences {
         (self.is_known || in_flight == 0) && (!is_new || self.window.len() < REMEMBERED)
     }
 
+    /// A batch has become several, which share its numbers in order.
+    pub(crate) fn split(&mut self, base: i32, parts: impl Iterator<Item = i32>) {
+        let Some(position) = self.window.iter().position(|(first, _)| *first == base) else {
+            return;
+        };
+        let behind = self.window.split_off(position);
+        self.window.extend(parts.map(|first| (first, false)));
+        self.window.extend(behind.into_iter().skip(1));
+    }
+
     /// A batch is in the log.
     pub(crate) fn acked(&mut self, base: i32) {
         self.is_known = true;
@@ -129,7 +139,7 @@ pub(crate) fn judge(code: ErrorCode, sent: SentAs, is_transactional: bool) -> Ve
 }
 
 /// Sequence numbers go from `i32::MAX` on to 0.
-fn advance(base: i32, records: i32) -> i32 {
+pub(super) fn advance(base: i32, records: i32) -> i32 {
     let next = (i64::from(base) + i64::from(records)) % (i64::from(i32::MAX) + 1);
     i32::try_from(next).unwrap_or(0)
 }
@@ -216,6 +226,21 @@ mod tests {
             Verdict::Fail
         );
         assert_eq!(judge(ErrorCode::InvalidRecord, sent, false), Verdict::Fail);
+    }
+
+    #[test]
+    fn parts_of_a_batch_stand_in_its_place() {
+        let mut sequences = Sequences::default();
+        let first = sequences.assign(10);
+        let second = sequences.assign(5);
+        sequences.split(first, [0, 4, 7].into_iter());
+        assert!(sequences.is_first(0));
+        assert_eq!((sequences.rank(4), sequences.rank(second)), (1, 3));
+        sequences.acked(0);
+        sequences.acked(4);
+        assert!(sequences.is_first(7));
+        sequences.acked(7);
+        assert!(sequences.is_first(second));
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub(crate) struct Transaction {
     /// Whether the coordinator lost the producer id: it would refuse to end the transaction.
     is_unmapped: bool,
     needs_bump: bool,
+    /// Whether this transaction is of version 2 (KIP-890): what is written adds itself to it, and
+    /// its end brings a new epoch.
+    is_v2: bool,
 }
 
 impl Transaction {
@@ -65,7 +68,12 @@ impl Transaction {
             has_offsets: false,
             is_unmapped: false,
             needs_bump: false,
+            is_v2: false,
         }
+    }
+
+    pub(crate) fn is_v2(&self) -> bool {
+        self.is_v2
     }
 
     pub(crate) fn phase(&self) -> &Phase {
@@ -78,9 +86,11 @@ impl Transaction {
         self.phase = Phase::Ready;
     }
 
-    pub(crate) fn begin(&mut self) -> Result<(), ClientError> {
+    /// Begins a transaction, of version 2 if the cluster has got that far.
+    pub(crate) fn begin(&mut self, is_v2: bool) -> Result<(), ClientError> {
         match &self.phase {
             Phase::Ready => {
+                self.is_v2 = is_v2;
                 self.phase = Phase::InTransaction;
                 Ok(())
             }
@@ -99,6 +109,10 @@ impl Transaction {
     /// Whether a batch of `partition` may be sent; if not, the partition is wanted from now on.
     pub(crate) fn may_send(&mut self, partition: &TopicPartition) -> bool {
         if self.partitions.contains(partition) {
+            return true;
+        }
+        if self.is_v2 {
+            self.partitions.insert(partition.clone());
             return true;
         }
         if !self.adding.contains(partition) && !self.wanted.contains(partition) {
@@ -191,9 +205,11 @@ impl Transaction {
         match &self.phase {
             Phase::Committing | Phase::Aborting => {
                 let is_known = !self.partitions.is_empty() || self.has_offsets;
+                let tell = is_known && !self.is_unmapped;
                 Ok(Ending {
-                    tell: is_known && !self.is_unmapped,
-                    bump: self.needs_bump,
+                    tell,
+                    // The end of a transaction of version 2 is a new epoch itself.
+                    bump: self.needs_bump && !(tell && self.is_v2),
                 })
             }
             other => Err(refused("end the transaction", other)),
@@ -201,9 +217,9 @@ impl Transaction {
     }
 
     /// The coordinator has ended the transaction. The epoch may still have to be bumped.
-    pub(crate) fn ended(&mut self) {
+    pub(crate) fn ended(&mut self, ending: Ending) {
         if matches!(self.phase, Phase::Committing | Phase::Aborting) {
-            let needs_bump = self.needs_bump;
+            let needs_bump = ending.bump;
             self.clear();
             self.needs_bump = needs_bump;
             if !needs_bump {

@@ -1,5 +1,6 @@
-//! The calls of a transactional producer, in the protocol of transaction version 1: partitions and
-//! groups are added by requests of their own (KIP-98, KIP-447).
+//! The calls of a transactional producer: in transactions of version 1 partitions and groups are
+//! added by requests of their own (KIP-98, KIP-447); in those of version 2 writing adds them, and
+//! the end brings the next epoch (KIP-890).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -52,6 +53,15 @@ impl<'a> Call<'a> {
             identity,
             retry,
         })
+    }
+
+    /// The highest version of the requests whose last version is for transactions of version 2.
+    fn version_max(&self) -> i16 {
+        if self.transactional.state.lock().is_v2() {
+            5
+        } else {
+            4
+        }
     }
 
     /// Waits if the code will pass.
@@ -176,13 +186,14 @@ pub(super) async fn commit_offsets(
     let mut call = Call::new(core, "committing offsets")?;
     let coordinator = call.transactional.group(&group.group_id);
     let topics = offset_topics(offsets);
+    let version_max = call.version_max();
     loop {
         let (identity, id) = (call.identity, &call.transactional.id);
         let response = coordinator.call(
             &core.cluster,
             &core.channel,
             &mut call.retry,
-            4,
+            version_max,
             |version| TxnOffsetCommitRequest {
                 transactional_id: id.clone(),
                 group_id: group.group_id.clone(),
@@ -254,17 +265,19 @@ fn offset_code(response: &TxnOffsetCommitResponse) -> ErrorCode {
         .unwrap_or(ErrorCode::None)
 }
 
-/// Tells the coordinator to commit or abort.
-pub(super) async fn end(core: &Core, committed: bool) -> Result<(), ClientError> {
+/// Tells the coordinator to commit or abort. Returns the identity to go on with, if there is a new
+/// one.
+pub(super) async fn end(core: &Core, committed: bool) -> Result<Option<Identity>, ClientError> {
     let what = if committed { "committing" } else { "aborting" };
     let mut call = Call::new(core, what)?;
+    let version_max = call.version_max();
     loop {
         let (identity, id) = (call.identity, &call.transactional.id);
         let response = call.transactional.coordinator.call(
             &core.cluster,
             &core.channel,
             &mut call.retry,
-            4,
+            version_max,
             |_| EndTxnRequest {
                 transactional_id: id.clone(),
                 producer_id: identity.id,
@@ -273,9 +286,14 @@ pub(super) async fn end(core: &Core, committed: bool) -> Result<(), ClientError>
             },
             |response| ErrorCode::from_code(response.error_code),
         );
-        let code = ErrorCode::from_code(response.await?.error_code);
+        let response = response.await?;
+        let code = ErrorCode::from_code(response.error_code);
         if code == ErrorCode::None {
-            return Ok(());
+            let next = Identity {
+                id: response.producer_id,
+                epoch: response.producer_epoch,
+            };
+            return Ok((next.id >= 0 && next.epoch >= 0).then_some(next));
         }
         call.pass(&format!("{what} the transaction"), code).await?;
     }

@@ -84,7 +84,7 @@ impl Channel {
         let exchange = async {
             match &self.cluster.transport {
                 Transport::Local(node) => {
-                    let version = R::MAX_VERSION.min(max_version);
+                    let version = self.local_version::<R>(node.as_ref(), max_version).await?;
                     self.call_local::<R>(node.as_ref(), build(version), version)
                         .await
                 }
@@ -124,7 +124,7 @@ impl Channel {
     {
         match &self.cluster.transport {
             Transport::Local(node) => {
-                let version = R::MAX_VERSION.min(max_version);
+                let version = self.local_version::<R>(node.as_ref(), max_version).await?;
                 self.call_local::<R>(node.as_ref(), build(version), version)
                     .await
                     .map(|_| ())
@@ -140,6 +140,43 @@ impl Channel {
                 sent.await
             }
         }
+    }
+
+    /// The version to call the node of this process at.
+    async fn local_version<R: Request>(
+        &self,
+        node: &dyn LocalNode,
+        max_version: i16,
+    ) -> Result<i16, ClientError> {
+        let versions = match self.cluster.local_versions.get() {
+            Some(versions) => versions,
+            None => {
+                let asking = self.ask_local_versions(node);
+                let cell = &self.cluster.local_versions;
+                cell.get_or_try_init(|| asking).await?
+            }
+        };
+        versions
+            .pick::<R>(max_version)
+            .ok_or_else(|| unsupported::<R>("the node of this process", versions, max_version))
+    }
+
+    async fn ask_local_versions(
+        &self,
+        node: &dyn LocalNode,
+    ) -> Result<ServedVersions, ClientError> {
+        let version = ApiVersionsRequest::MAX_VERSION;
+        let response = self.call_local(node, introduction(), version).await?;
+        let code = ErrorCode::from_code(response.error_code);
+        if code != ErrorCode::None {
+            return Err(ClientError::broker(
+                "ApiVersions of the node of this process",
+                code,
+            ));
+        }
+        let versions = ServedVersions::new(&response);
+        self.cluster.heard_of_features(versions.features);
+        Ok(versions)
     }
 
     async fn call_local<R>(
@@ -256,6 +293,7 @@ impl Channel {
         match self.connect(&address).await {
             Ok(open) => {
                 self.cluster.reach.reached();
+                self.cluster.heard_of_features(open.versions.features);
                 let open = Arc::new(open);
                 slot.open = Some(open.clone());
                 slot.backoff.reset();
@@ -300,17 +338,37 @@ const GRACE: Duration = Duration::from_millis(50);
 
 impl Open {
     fn pick<R: Request>(&self, max_version: i16) -> Result<i16, ClientError> {
-        self.versions.pick::<R>(max_version).ok_or_else(|| {
-            let served = match self.versions.range(R::KEY) {
-                Some((min, max)) => format!("it serves {min} to {max}"),
-                None => "it serves none".to_owned(),
-            };
-            ClientError::UnsupportedVersion {
-                address: self.connection.address().to_owned(),
-                api: R::KEY.name().to_owned(),
-                wanted: format!("{} to {max_version}; {served}", R::MIN_VERSION),
-            }
-        })
+        self.versions
+            .pick::<R>(max_version)
+            .ok_or_else(|| unsupported::<R>(self.connection.address(), &self.versions, max_version))
+    }
+}
+
+fn unsupported<R: Request>(
+    address: &str,
+    versions: &ServedVersions,
+    max_version: i16,
+) -> ClientError {
+    let served = match versions.range(R::KEY) {
+        Some((min, max)) => format!("it serves {min} to {max}"),
+        None => "it serves none".to_owned(),
+    };
+    ClientError::UnsupportedVersion {
+        address: address.to_owned(),
+        api: R::KEY.name().to_owned(),
+        wanted: format!(
+            "{} to {}; {served}",
+            R::MIN_VERSION,
+            R::MAX_VERSION.min(max_version)
+        ),
+    }
+}
+
+/// What this client says of itself when it asks what a node serves (KIP-511).
+fn introduction() -> ApiVersionsRequest {
+    ApiVersionsRequest {
+        client_software_name: "headwater".to_owned(),
+        client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
@@ -321,10 +379,7 @@ async fn ask_versions(
     client_id: &str,
     limit: Duration,
 ) -> Result<ServedVersions, ClientError> {
-    let request = ApiVersionsRequest {
-        client_software_name: "headwater".to_owned(),
-        client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
+    let request = introduction();
     let mut version = ApiVersionsRequest::MAX_VERSION;
     loop {
         let answer = connection.call(limit, "ApiVersions", |correlation_id| {

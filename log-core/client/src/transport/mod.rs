@@ -8,3 +8,4 @@ mod versions;
 
 pub(crate) use channel::{Channel, Target};
 pub use local::{LocalNode, LocalNodeError};
+pub(crate) use versions::{Features, ServedVersions};

@@ -7,8 +7,39 @@ use headwater_wire::{ApiKey, Request};
 
 /// What a node's ApiVersions answer says.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ServedVersions {
+pub(crate) struct ServedVersions {
     ranges: HashMap<i16, (i16, i16)>,
+    /// What the cluster runs of the features that clients care for.
+    pub(super) features: Features,
+}
+
+/// Features as the whole cluster runs them, as far as they matter to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Features {
+    /// Grows with each change; -1 if there has been no word of it.
+    pub(crate) epoch: i64,
+    /// `transaction.version`: 2 from KIP-890's second part on.
+    pub(crate) transaction_version: i16,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self {
+            epoch: -1,
+            transaction_version: 0,
+        }
+    }
+}
+
+impl Features {
+    fn new(response: &ApiVersionsResponse) -> Self {
+        let mut features = response.finalized_features.iter();
+        let found = features.find(|feature| feature.name == "transaction.version");
+        Self {
+            epoch: response.finalized_features_epoch,
+            transaction_version: found.map_or(0, |feature| feature.max_version_level),
+        }
+    }
 }
 
 impl ServedVersions {
@@ -18,6 +49,7 @@ impl ServedVersions {
             ranges: ranges
                 .map(|api| (api.api_key, (api.min_version, api.max_version)))
                 .collect(),
+            features: Features::new(response),
         }
     }
 

@@ -14,6 +14,7 @@ mod diary;
 mod faults;
 mod groups;
 mod produce_and_consume;
+mod producing;
 mod relay;
 mod seeking;
 mod support;

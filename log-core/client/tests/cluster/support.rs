@@ -65,13 +65,17 @@ impl Cluster {
     }
 }
 
-/// Whether the cluster serves this API: what a broker does not have yet cannot be tested with it.
-pub(crate) async fn serves(cluster: &Cluster, key: ApiKey) -> bool {
+/// What the cluster serves and runs.
+pub(crate) async fn api_versions(cluster: &Cluster) -> ApiVersionsResponse {
+    const VERSION: i16 = 3;
     let mut stream = TcpStream::connect(&cluster.bootstrap)
         .await
         .expect("a node");
-    let request = ApiVersionsRequest::default();
-    let chunks = frame::encode_request(&request, 0, 1, None).expect("encodes");
+    let request = ApiVersionsRequest {
+        client_software_name: "test".to_owned(),
+        client_software_version: "1".to_owned(),
+    };
+    let chunks = frame::encode_request(&request, VERSION, 1, None).expect("encodes");
     for chunk in chunks {
         stream.write_all(&chunk).await.expect("written");
     }
@@ -83,8 +87,13 @@ pub(crate) async fn serves(cluster: &Cluster, key: ApiKey) -> bool {
         assert_ne!(stream.read_buf(&mut buffer).await.expect("read"), 0);
     };
     let mut input = Decoder::new(answer);
-    ResponseHeader::decode(&mut input, ApiKey::ApiVersions, 0).expect("a header");
-    let versions = ApiVersionsResponse::decode(&mut input, 0).expect("decodes");
+    ResponseHeader::decode(&mut input, ApiKey::ApiVersions, VERSION).expect("a header");
+    ApiVersionsResponse::decode(&mut input, VERSION).expect("decodes")
+}
+
+/// Whether the cluster serves this API: what a broker does not have yet cannot be tested with it.
+pub(crate) async fn serves(cluster: &Cluster, key: ApiKey) -> bool {
+    let versions = api_versions(cluster).await;
     versions
         .api_keys
         .iter()

@@ -8,23 +8,28 @@ fn error(code: ErrorCode) -> ClientError {
     ClientError::broker("producing", code)
 }
 
+fn end(transaction: &mut Transaction) {
+    let ending = transaction.ending().expect("ending");
+    transaction.ended(ending);
+}
+
 fn begun() -> Transaction {
     let mut transaction = Transaction::new();
     transaction.initialized();
-    transaction.begin().expect("ready");
+    transaction.begin(false).expect("ready");
     transaction
 }
 
 #[test]
 fn calls_out_of_order_are_refused() {
     let mut transaction = Transaction::new();
-    assert!(transaction.begin().is_err());
+    assert!(transaction.begin(false).is_err());
     assert!(transaction.check_open().is_err());
     transaction.initialized();
     assert!(transaction.begin_commit().is_err());
     assert!(transaction.begin_abort().is_err());
-    transaction.begin().expect("ready");
-    assert!(transaction.begin().is_err());
+    transaction.begin(false).expect("ready");
+    assert!(transaction.begin(false).is_err());
     transaction.check_open().expect("open");
     transaction.begin_commit().expect("open");
     assert!(transaction.check_open().is_err());
@@ -59,8 +64,8 @@ fn an_empty_transaction_is_not_worth_telling() {
             bump: false
         }
     );
-    transaction.ended();
-    transaction.begin().expect("ready again");
+    end(&mut transaction);
+    transaction.begin(false).expect("ready again");
     transaction.offsets_added();
     transaction.begin_commit().expect("open");
     assert_eq!(
@@ -79,8 +84,8 @@ fn what_was_added_is_forgotten_at_the_end() {
     transaction.take_wanted().expect("one");
     transaction.added(true);
     transaction.begin_commit().expect("open");
-    transaction.ended();
-    transaction.begin().expect("ready");
+    end(&mut transaction);
+    transaction.begin(false).expect("ready");
     assert!(!transaction.may_send(&partition(0)));
 }
 
@@ -97,10 +102,10 @@ fn a_failed_batch_leaves_only_the_abort() {
     );
     transaction.begin_abort().expect("the way out");
     assert!(transaction.ending().expect("aborting").bump);
-    transaction.ended();
-    assert!(transaction.begin().is_err(), "the epoch comes first");
+    end(&mut transaction);
+    assert!(transaction.begin(false).is_err(), "the epoch comes first");
     transaction.initialized();
-    transaction.begin().expect("ready");
+    transaction.begin(false).expect("ready");
     assert!(!transaction.ending().is_ok_and(|ending| ending.bump));
 }
 
@@ -126,7 +131,7 @@ fn fencing_ends_the_producer() {
     let refusal = transaction.begin_abort().expect_err("fenced");
     assert!(refusal.is_fatal() && refusal.is_fenced(), "{refusal}");
     transaction.fail(&error(ErrorCode::RequestTimedOut), false);
-    assert!(transaction.begin().expect_err("still").is_fenced());
+    assert!(transaction.begin(false).expect_err("still").is_fenced());
 }
 
 #[test]
@@ -135,4 +140,23 @@ fn an_error_while_aborting_does_not_undo_the_abort() {
     transaction.begin_abort().expect("open");
     transaction.fail(&error(ErrorCode::MessageTooLarge), true);
     assert!(transaction.ending().expect("aborting").bump);
+}
+
+#[test]
+fn a_transaction_of_version_2_is_not_told_of_partitions_and_ends_in_a_new_epoch() {
+    let mut transaction = Transaction::new();
+    transaction.initialized();
+    transaction.begin(true).expect("ready");
+    assert!(transaction.is_v2() && transaction.may_send(&partition(0)));
+    assert!(transaction.take_wanted().is_none());
+    transaction.fail(&error(ErrorCode::TransactionAbortable), true);
+    assert!(transaction.check_open().expect_err("failed").needs_abort());
+    transaction.begin_abort().expect("the way out");
+    let ending = transaction.ending().expect("aborting");
+    assert_eq!((ending.tell, ending.bump), (true, false));
+    transaction.ended(ending);
+    transaction.begin(true).expect("at once");
+    transaction.begin_commit().expect("open");
+    let ending = transaction.ending().expect("committing");
+    assert!(!ending.tell, "nothing was written");
 }
