@@ -19,6 +19,7 @@ use crate::context::RequestContext;
 use crate::coordinators::Coordinators;
 use crate::jobs::{self, Housekeeper};
 use crate::listener;
+use crate::live_config::LiveConfig;
 use crate::memory::MemoryBudget;
 use crate::metadata::{Command, Outcome};
 use crate::node::Node;
@@ -115,13 +116,13 @@ impl Broker {
     /// [`StartError`].
     pub async fn start(config: BrokerConfig, world: Environment) -> Result<Self, StartError> {
         config.settings.validate()?;
-        let (listener, address) =
-            listener::bind(&config.listen)
-                .await
-                .map_err(|source| StartError::Listen {
-                    address: config.listen.clone(),
-                    source,
-                })?;
+        config.check_topic_defaults()?;
+        let (listener, address) = listener::bind(&config.listen, &config.settings)
+            .await
+            .map_err(|source| StartError::Listen {
+                address: config.listen.clone(),
+                source,
+            })?;
         let (stop, shutdown) = watch::channel(false);
         let (housekeeper, calls) = jobs::channel();
         let node = Arc::new(open_node(config, world, address, shutdown, housekeeper).await?);
@@ -248,13 +249,17 @@ async fn open_node(
         });
     }
     let broker_epoch = register(&quorum, &config, address, random.as_ref()).await?;
-    let topics = Topics::new(storage.clone(), config.topic_defaults.clone());
-    recover(&storage, &topics.known(&quorum.image()))?;
+    let live = Arc::new(LiveConfig::new(config.clone()));
+    let topics = Topics::new(storage.clone(), Arc::clone(&live));
+    let image = quorum.image();
+    live.follow(&image.configs);
+    recover(&storage, &topics.known(&image))?;
     topics.follow(&quorum).map_err(OpenError::from)?;
     Ok(Node {
         fetch_sessions: FetchSessions::new(config.settings.fetch_session_slots as usize),
         response_memory: MemoryBudget::new(config.settings.queued_max_response_bytes as usize),
         config,
+        live,
         clock,
         random,
         storage,

@@ -18,6 +18,7 @@ mod coordinators;
 mod internal_topics;
 mod jobs;
 mod listener;
+mod live_config;
 mod memory;
 pub mod metadata;
 mod node;

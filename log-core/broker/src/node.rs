@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::api::FetchSessions;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, BrokerSettings, ConsumerGroupTimes, times_of};
 use crate::coordinators::Coordinators;
 use crate::jobs::Housekeeper;
+use crate::live_config::LiveConfig;
 use crate::memory::MemoryBudget;
 use crate::quorum::MetadataQuorum;
 use crate::topics::Topics;
@@ -23,7 +24,9 @@ const REPLAY_BYTES: usize = 1024 * 1024;
 
 /// A running broker's parts. Handlers, jobs and coordinators get it as `Arc<Node>`.
 pub(crate) struct Node {
+    /// What the broker was started with. Settings that can change meanwhile are in `live`.
     pub(crate) config: BrokerConfig,
+    pub(crate) live: Arc<LiveConfig>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) storage: Storage,
@@ -54,6 +57,26 @@ pub(crate) enum ReplayError {
 }
 
 impl Node {
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Arc<BrokerSettings> {
+        Arc::clone(self.live.load().settings())
+    }
+
+    #[allow(
+        dead_code,
+        reason = "what the coordinator of the consumer protocol asks for"
+    )]
+    /// Times of a group of the consumer protocol, from its own configuration and the broker's.
+    pub(crate) fn consumer_group_times(&self, group_id: &str) -> ConsumerGroupTimes {
+        let live = self.live.load();
+        times_of(live.settings(), live.image().groups.get(group_id))
+    }
+
+    /// The directory of all partitions, as administrators are told of it.
+    pub(crate) fn log_dir(&self) -> String {
+        self.storage.data_dir().display().to_string()
+    }
+
     /// Broker that leads the metadata quorum, -1 if none is known.
     pub(crate) fn controller_id(&self) -> i32 {
         self.quorum.leader().unwrap_or(-1)

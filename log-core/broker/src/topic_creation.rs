@@ -112,7 +112,7 @@ impl Node {
             let message = format!("topic {name} collides with existing topic {other}");
             return Err(TopicRefused::new(ErrorCode::InvalidTopicException, message));
         }
-        TopicConfig::new(&self.config.topic_defaults, &configs)?;
+        TopicConfig::new(self.live.load().topic_defaults(), &configs)?;
         let id = uuid::Builder::from_random_bytes(self.random.bytes16()).into_uuid();
         Ok(NewTopic {
             name: name.to_owned(),

@@ -7,7 +7,8 @@ use headwater_storage::{KnownPartition, PartitionLog, Stopped, Storage, TopicPar
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-use crate::config::{TopicConfig, TopicDefaults};
+use crate::config::TopicConfig;
+use crate::live_config::LiveConfig;
 use crate::metadata::{ClusterImage, TopicImage};
 use crate::quorum::MetadataQuorum;
 
@@ -54,7 +55,7 @@ impl TopicMap {
 /// Keeps the topics in step with the metadata.
 pub(crate) struct Topics {
     storage: Storage,
-    defaults: TopicDefaults,
+    live: Arc<LiveConfig>,
     current: RwLock<Arc<TopicMap>>,
     /// Held while one image is turned into the next.
     following: Mutex<()>,
@@ -63,10 +64,10 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    pub(crate) fn new(storage: Storage, defaults: TopicDefaults) -> Self {
+    pub(crate) fn new(storage: Storage, live: Arc<LiveConfig>) -> Self {
         Self {
             storage,
-            defaults,
+            live,
             current: RwLock::new(Arc::new(TopicMap::empty())),
             following: Mutex::new(()),
             doomed: Mutex::new(Vec::new()),
@@ -91,6 +92,7 @@ impl Topics {
         if Arc::ptr_eq(&image, &before.image) {
             return Ok(false);
         }
+        let are_defaults_changed = self.live.follow(&image.configs);
         let mut next = TopicMap {
             by_name: HashMap::with_capacity(image.topics.len()),
             by_id: HashMap::with_capacity(image.topics.len()),
@@ -98,7 +100,9 @@ impl Topics {
         };
         for (id, topic_image) in &next.image.topics {
             let topic = match before.by_id(*id) {
-                Some(topic) if Arc::ptr_eq(&topic.image, topic_image) => Arc::clone(topic),
+                Some(topic) if !are_defaults_changed && Arc::ptr_eq(&topic.image, topic_image) => {
+                    Arc::clone(topic)
+                }
                 known => Arc::new(self.build(topic_image, known)?),
             };
             next.by_name
@@ -193,9 +197,11 @@ impl Topics {
     /// The topic's configuration. What does not hold any more, because a later release changed
     /// what is valid, falls back to the defaults rather than keep the node from starting.
     fn config_of(&self, image: &TopicImage) -> TopicConfig {
-        TopicConfig::new(&self.defaults, &image.configs).unwrap_or_else(|error| {
+        let live = self.live.load();
+        let defaults = live.topic_defaults();
+        TopicConfig::new(defaults, &image.configs).unwrap_or_else(|error| {
             tracing::error!(topic = image.name, %error, "configuration ignored, using the defaults");
-            TopicConfig::of_defaults(&self.defaults)
+            TopicConfig::of_defaults(defaults)
         })
     }
 }

@@ -14,6 +14,15 @@ pub struct DirEntry {
     pub is_dir: bool,
 }
 
+/// Room on a medium, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// All of it.
+    pub total: u64,
+    /// What is left to this process.
+    pub available: u64,
+}
+
 /// A directory tree on some medium.
 ///
 /// What survives a power cut: the bytes and the length of a file as of its last
@@ -81,6 +90,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// `WouldBlock` if it is locked already.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// How much room there is where `path` is.
+    ///
+    /// # Errors
+    /// `NotFound` if it does not exist, and whatever the medium reports.
+    fn space(&self, path: &Path) -> io::Result<Space>;
 
     /// How many files this process may have open at once.
     fn open_file_limit(&self) -> usize;

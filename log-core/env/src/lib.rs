@@ -16,6 +16,6 @@ pub mod real;
 pub mod sim;
 
 pub use clock::{Clock, Now, SystemClock, Timestamp};
-pub use disk::{DirEntry, Disk, DiskFile, DiskLock};
+pub use disk::{DirEntry, Disk, DiskFile, DiskLock, Space};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use real::RealDisk;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fs::FallocateFlags;
 use rustix::process::{Resource, Rlimit};
 
-use crate::disk::{DirEntry, Disk, DiskFile, DiskLock};
+use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, Space};
 
 /// Slices handed to one vectored write; Linux accepts 1,024.
 const SLICES_PER_WRITE: usize = 256;
@@ -111,6 +111,14 @@ impl Disk for RealDisk {
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            total: found.f_blocks.saturating_mul(found.f_frsize),
+            available: found.f_bavail.saturating_mul(found.f_frsize),
+        })
     }
 
     fn open_file_limit(&self) -> usize {

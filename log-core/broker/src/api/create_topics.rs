@@ -9,7 +9,7 @@ use headwater_wire::messages::create_topics::{
     CreateTopicsRequest, CreateTopicsResponse,
 };
 
-use super::configs::effective;
+use super::configs::topic_entries;
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::metadata::NewTopic;
@@ -119,14 +119,13 @@ fn assigned(node: &Node, topic: &CreatableTopic) -> Result<Vec<Vec<i32>>, TopicR
 }
 
 fn created(node: &Node, topic: &NewTopic, validate_only: bool) -> CreatableTopicResult {
-    let configs = effective(&node.config.topic_defaults, &topic.configs).map(|config| {
-        CreatableTopicConfigs {
-            name: config.key.name.to_owned(),
-            value: Some(config.value.to_owned()),
-            read_only: false,
-            config_source: config.source.code(),
-            is_sensitive: false,
-        }
+    let entries = topic_entries(&node.live, &topic.configs);
+    let configs = entries.into_iter().map(|entry| CreatableTopicConfigs {
+        name: entry.name.to_owned(),
+        value: entry.value,
+        read_only: entry.is_read_only,
+        config_source: entry.source.code(),
+        is_sensitive: false,
     });
     let replication = topic.replicas.first().map_or(0, Vec::len);
     CreatableTopicResult {

@@ -1,6 +1,6 @@
 //! IncrementalAlterConfigs: sets, removes, extends and shortens single settings (KIP-339).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -9,13 +9,18 @@ use headwater_wire::messages::incremental_alter_configs::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
-use super::configs;
+use super::configs::Resource;
 use super::{Handler, Reply};
-use crate::config::{TopicConfig, topic_key};
+use crate::config::ValueKind;
 use crate::context::RequestContext;
-use crate::metadata::Command;
 use crate::node::Node;
 use crate::topic_creation::TopicRefused;
+
+/// What is done to a setting.
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
 
 pub(crate) struct IncrementalAlterConfigs;
 
@@ -29,15 +34,20 @@ impl Handler for IncrementalAlterConfigs {
     ) -> Reply<IncrementalAlterConfigsResponse> {
         let node = Arc::clone(node);
         Reply::later(async move {
-            let mut seen = HashSet::new();
+            let mut times = HashMap::new();
+            for resource in &request.resources {
+                let of = (resource.resource_type, resource.resource_name.clone());
+                *times.entry(of).or_insert(0_u32) += 1;
+            }
             let mut responses = Vec::with_capacity(request.resources.len());
             for resource in request.resources {
-                let first = seen.insert((resource.resource_type, resource.resource_name.clone()));
-                let result = if first {
-                    alter(&node, &resource, request.validate_only).await
-                } else {
-                    let message = "the resource is named more than once in the request";
-                    Err(TopicRefused::new(ErrorCode::InvalidRequest, message))
+                let of = (resource.resource_type, resource.resource_name.clone());
+                let result = match times.get(&of) {
+                    Some(1) => alter(&node, &resource, request.validate_only).await,
+                    _ => Err(TopicRefused::new(
+                        ErrorCode::InvalidRequest,
+                        "the resource is named more than once in the request",
+                    )),
                 };
                 responses.push(response(resource, result));
             }
@@ -70,24 +80,12 @@ async fn alter(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), TopicRefused> {
-    configs::only_topics(resource.resource_type)?;
-    let id = node.topic_id(&resource.resource_name)?;
-    let topics = node.topics.load();
-    let own = topics
-        .by_id(id)
-        .map(|topic| topic.image.configs.clone())
-        .unwrap_or_default();
+    let found = Resource::find(node, resource.resource_type, &resource.resource_name)?;
+    let own = found.own_values(node);
     let mut changes = BTreeMap::new();
     for config in &resource.configs {
-        let current = own
-            .get(&config.name)
-            .map(String::as_str)
-            .or_else(|| node.config.topic_defaults.get(&config.name))
-            .or_else(|| topic_key(&config.name).and_then(|key| key.default));
-        if changes
-            .insert(config.name.clone(), change(config, current)?)
-            .is_some()
-        {
+        let change = change(node, &found, config, own.get(&config.name))?;
+        if changes.insert(config.name.clone(), change).is_some() {
             let message = format!("{} is changed more than once in the request", config.name);
             return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
         }
@@ -99,51 +97,58 @@ async fn alter(
             None => after.remove(name),
         };
     }
-    TopicConfig::new(&node.config.topic_defaults, &after)?;
+    found.check(node, &after)?;
     if !validate_only && !changes.is_empty() {
-        node.change_metadata(Command::ChangeTopicConfig { id, changes })
-            .await?;
+        node.change_metadata(found.change(changes)).await?;
     }
     Ok(())
 }
 
 /// The value a setting is to have; `None` returns it to its default.
-fn change(config: &AlterableConfig, current: Option<&str>) -> Result<Option<String>, TopicRefused> {
-    let refuse = |message: String| TopicRefused::new(ErrorCode::InvalidConfig, message);
+fn change(
+    node: &Node,
+    resource: &Resource,
+    config: &AlterableConfig,
+    own: Option<&String>,
+) -> Result<Option<String>, TopicRefused> {
     let name = &config.name;
-    let Some(key) = topic_key(name) else {
-        return Err(refuse(format!("unknown topic config name: {name}")));
-    };
-    if config.config_operation == 1 {
-        return Ok(None);
-    }
-    let value = config.value.as_deref();
-    let value = value.ok_or_else(|| refuse(format!("{name} needs a value")))?;
-    if config.config_operation == 0 {
-        return Ok(Some(value.to_owned()));
-    }
-    if !key.shape.kind.is_list() {
-        return Err(refuse(format!(
-            "{name} is no list: set it instead of adding or removing"
-        )));
-    }
-    let mut items: Vec<&str> = current
-        .unwrap_or_default()
-        .split(',')
-        .filter(|s| !s.is_empty())
-        .collect();
-    match config.config_operation {
-        2 => items.extend(value.split(',').filter(|item| {
-            !current
-                .unwrap_or_default()
-                .split(',')
-                .any(|have| have == *item)
-        })),
-        3 => items.retain(|item| !value.split(',').any(|gone| gone == *item)),
+    let operation = match config.config_operation {
+        DELETE => return Ok(None),
+        SET | APPEND | SUBTRACT => config.config_operation,
         other => {
             let message = format!("unknown operation {other} on {name}");
             return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
         }
+    };
+    let Some(value) = config.value.as_deref() else {
+        let message = format!("{name} needs a value");
+        return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
+    };
+    if operation == SET {
+        return Ok(Some(value.to_owned()));
+    }
+    if !resource.kind_of(name).is_some_and(ValueKind::is_list) {
+        return Err(TopicRefused::new(
+            ErrorCode::InvalidConfig,
+            format!("{name} is no list: set it instead of adding or removing"),
+        ));
+    }
+    let current = own.cloned().or_else(|| resource.inherited(node, name));
+    let current = current.unwrap_or_default();
+    let mut items: Vec<&str> = items(&current).collect();
+    let named = value.split(',').map(str::trim);
+    for item in named.filter(|item| !item.is_empty()) {
+        match operation {
+            APPEND if items.contains(&item) => {}
+            APPEND => items.push(item),
+            _ => items.retain(|have| *have != item),
+        }
     }
     Ok(Some(items.join(",")))
+}
+
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }

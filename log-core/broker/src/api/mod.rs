@@ -8,6 +8,8 @@
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod alter_configs;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod authorized_operations;
 mod configs;
@@ -20,6 +22,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_topic_partitions;
 mod end_txn;
 mod fetch;
@@ -29,6 +32,7 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod metadata;
@@ -85,6 +89,10 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::of::<delete_records::DeleteRecords>(),
         Entry::of::<offset_for_leader_epoch::OffsetForLeaderEpoch>(),
         Entry::of::<describe_configs::DescribeConfigs>(),
+        Entry::of::<alter_configs::AlterConfigs>(),
+        Entry::of::<alter_replica_log_dirs::AlterReplicaLogDirs>(),
+        Entry::of::<describe_log_dirs::DescribeLogDirs>(),
+        Entry::of::<list_config_resources::ListConfigResources>(),
         Entry::of::<create_partitions::CreatePartitions>(),
         Entry::of::<incremental_alter_configs::IncrementalAlterConfigs>(),
         Entry::of::<describe_cluster::DescribeCluster>(),

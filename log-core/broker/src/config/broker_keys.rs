@@ -20,7 +20,6 @@ pub(crate) struct BrokerKey {
     /// Which values it takes.
     pub(crate) shape: Shape,
     /// When it may be changed.
-    #[expect(dead_code, reason = "nothing is changed while the broker runs yet")]
     pub(crate) update: Update,
     /// What it does, in a sentence; empty if its place says it.
     pub(super) doc: &'static str,

@@ -7,7 +7,9 @@
 mod broker_config;
 mod broker_keys;
 mod elsewhere;
+mod group_keys;
 mod listeners;
+mod metrics_keys;
 mod nearest;
 mod properties;
 mod settings;
@@ -17,9 +19,14 @@ mod topic_keys;
 mod value;
 
 pub use broker_config::{Advertised, BrokerConfig, InvalidBrokerConfig};
-pub(crate) use broker_keys::{BROKER_KEYS, BrokerKey};
+pub(crate) use broker_keys::{BROKER_KEYS, BrokerKey, Update, broker_key};
+pub(crate) use group_keys::{
+    ConsumerGroupTimes, GROUP_KEYS, GroupDefault, GroupKey, InvalidGroupConfig, check_group,
+    times_of,
+};
+pub(crate) use metrics_keys::{InvalidMetricsConfig, METRICS_KEYS, MetricsKey, check_metrics};
 pub use properties::{InvalidProperties, parse_properties};
-pub use settings::{BrokerSettings, CleanerSettings};
+pub use settings::{BrokerSettings, CleanerSettings, ConsumerGroupSettings};
 pub use topic_config::{InvalidTopicConfig, TopicConfig};
 pub use topic_defaults::TopicDefaults;
 pub use topic_keys::{BrokerName, Only, TOPIC_KEYS, TopicKey, Unit, topic_key};

@@ -33,7 +33,7 @@ pub struct BrokerSettings {
     pub max_connections: u32,
     /// `max.connections.per.ip`.
     pub max_connections_per_ip: u32,
-    /// `max.connections.per.ip.overrides`: other limits by address or host name.
+    /// `max.connections.per.ip.overrides`: other limits by address.
     pub max_connections_per_ip_overrides: BTreeMap<String, u32>,
     /// `max.connection.creation.rate`: new connections a second.
     pub max_connection_creation_rate: u32,

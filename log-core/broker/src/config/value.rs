@@ -99,7 +99,9 @@ pub enum Check {
     OneOf(&'static [&'static str]),
     /// The same, in upper or lower case.
     OneOfAnyCase(&'static [&'static str]),
-    /// Texts of `name:number`, separated by commas.
+    /// `earliest`, `latest` or `by_duration:` and an ISO 8601 duration.
+    OffsetReset,
+    /// Texts of `address:number`, separated by commas.
     NumberByName,
     /// Lists of these.
     Among(&'static [&'static str]),
@@ -193,6 +195,7 @@ impl Shape {
                 Err(format!("must be one of {}", known.join(", ")))
             }
             (Check::NumberByName, Value::Text(value)) => numbers_by_name(value),
+            (Check::OffsetReset, Value::Text(value)) => offset_reset(value),
             (Check::Among(known), Value::List(values))
                 if !values.iter().all(|value| known.contains(&value.as_str())) =>
             {
@@ -204,16 +207,31 @@ impl Shape {
     }
 }
 
+fn offset_reset(text: &str) -> Result<(), String> {
+    let is_duration = |text: &str| {
+        text.strip_prefix('P').is_some_and(|rest| {
+            let known = |letter: char| letter.is_ascii_digit() || "DTHMS.".contains(letter);
+            rest.chars().all(known) && rest.ends_with(|end| "DHMS".contains(end))
+        })
+    };
+    let duration = text.strip_prefix("by_duration:");
+    if matches!(text, "earliest" | "latest") || duration.is_some_and(is_duration) {
+        return Ok(());
+    }
+    Err("must be earliest, latest or by_duration:PnDTnHnMn.nS".to_owned())
+}
+
 fn numbers_by_name(text: &str) -> Result<(), String> {
     let is_number = |text: &str| text.trim().parse::<i32>().is_ok_and(|number| number >= 0);
     let is_pair = |pair: &str| {
-        pair.rsplit_once(':')
-            .is_some_and(|(name, number)| !name.trim().is_empty() && is_number(number))
+        pair.rsplit_once(':').is_some_and(|(name, number)| {
+            name.trim().parse::<std::net::IpAddr>().is_ok() && is_number(number)
+        })
     };
     if text.trim().is_empty() || text.split(',').all(is_pair) {
         return Ok(());
     }
-    Err("must be name:number, separated by commas".to_owned())
+    Err("must be address:number, separated by commas".to_owned())
 }
 
 fn replicas(values: &[String]) -> Result<(), String> {

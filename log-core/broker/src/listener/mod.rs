@@ -6,6 +6,7 @@
 //! requests in flight by the queue, answers by the budget of fetches.
 
 mod connection;
+mod limits;
 mod reader;
 mod request;
 mod writer;
@@ -15,9 +16,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket};
 
+use self::limits::{Connections, pause};
+use crate::config::BrokerSettings;
 use crate::memory::MemoryBudget;
 use crate::node::Node;
 
@@ -25,16 +27,44 @@ use crate::node::Node;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens the listening socket. Port 0 takes a free port.
-pub(crate) async fn bind(listen: &str) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(listen).await?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+pub(crate) async fn bind(
+    listen: &str,
+    settings: &BrokerSettings,
+) -> io::Result<(TcpListener, SocketAddr)> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in tokio::net::lookup_host(listen).await? {
+        match bind_to(address, settings) {
+            Ok(listener) => {
+                let address = listener.local_addr()?;
+                return Ok((listener, address));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind_to(address: SocketAddr, settings: &BrokerSettings) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    // Connections take these over from the socket they came in by.
+    if let Some(bytes) = settings.socket_send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = settings.socket_receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.bind(address)?;
+    socket.listen(settings.socket_listen_backlog)
 }
 
 /// Accepts connections until the node shuts down.
 pub(crate) async fn accept(node: Arc<Node>, listener: TcpListener) {
     let settings = &node.config.settings;
-    let free = Arc::new(Semaphore::new(settings.max_connections as usize));
+    let connections = Arc::new(Connections::default());
     let request_memory = MemoryBudget::new(settings.queued_max_request_bytes as usize);
     let mut shutdown = node.shutdown.clone();
     loop {
@@ -50,14 +80,21 @@ pub(crate) async fn accept(node: Arc<Node>, listener: TcpListener) {
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&free).try_acquire_owned() else {
-            tracing::warn!(%peer, limit = settings.max_connections, "connection refused: max.connections is reached");
-            continue;
+        let settings = node.settings();
+        let place = match connections.admit(&settings, peer.ip()) {
+            Ok(place) => place,
+            Err(refused) => {
+                tracing::warn!(%peer, %refused, "a connection is closed");
+                continue;
+            }
         };
         let served = connection::serve(Arc::clone(&node), stream, peer, request_memory.clone());
         node.spawn("connection", async move {
             served.await;
             drop(place);
         });
+        if let Some(pause) = pause(&settings) {
+            tokio::time::sleep(pause).await;
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{BrokerImage, ClusterImage, Command, CommandError, NewTopic, Outcome};
+use super::{BrokerImage, ClusterImage, Command, CommandError, ConfigKind, NewTopic, Outcome};
 use super::{PartitionImage, TopicImage};
 
 impl ClusterImage {
@@ -39,6 +39,11 @@ impl ClusterImage {
                 replicas,
             } => self.add_partitions(*id, *expected, replicas),
             Command::ChangeTopicConfig { id, changes } => self.change_topic_config(*id, changes),
+            Command::ChangeConfig {
+                kind,
+                name,
+                changes,
+            } => Ok(self.change_config(*kind, name, changes)),
             Command::AllocateProducerIds {
                 broker_id,
                 broker_epoch,
@@ -124,14 +129,23 @@ impl ClusterImage {
             .topics
             .get_mut(&id)
             .ok_or(CommandError::UnknownTopic { id })?;
-        let configs = &mut Arc::make_mut(topic).configs;
-        for (name, value) in changes {
-            match value {
-                Some(value) => configs.insert(name.clone(), value.clone()),
-                None => configs.remove(name),
-            };
-        }
+        set_values(&mut Arc::make_mut(topic).configs, changes);
         Ok(Outcome::Done)
+    }
+
+    fn change_config(
+        &mut self,
+        kind: ConfigKind,
+        name: &str,
+        changes: &BTreeMap<String, Option<String>>,
+    ) -> Outcome {
+        let all = Arc::make_mut(&mut self.configs).of_mut(kind);
+        let values = all.entry(name.to_owned()).or_default();
+        set_values(values, changes);
+        if values.is_empty() {
+            all.remove(name);
+        }
+        Outcome::Done
     }
 
     fn allocate_producer_ids(
@@ -156,6 +170,15 @@ impl ClusterImage {
             .flatten();
         self.next_producer_id = next.ok_or(CommandError::ProducerIds { count, next: first })?;
         Ok(Outcome::ProducerIds { first, count })
+    }
+}
+
+fn set_values(values: &mut BTreeMap<String, String>, changes: &BTreeMap<String, Option<String>>) {
+    for (name, value) in changes {
+        match value {
+            Some(value) => values.insert(name.clone(), value.clone()),
+            None => values.remove(name),
+        };
     }
 }
 

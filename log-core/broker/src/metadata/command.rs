@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ConfigKind;
+
 /// A change to the metadata. Serialised into the quorum's log, so variants are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Command {
@@ -47,6 +49,15 @@ pub enum Command {
     ChangeTopicConfig {
         /// Id of the topic.
         id: Uuid,
+        /// Values by name; `None` returns the name to its default.
+        changes: BTreeMap<String, Option<String>>,
+    },
+    /// Sets and removes configuration values of anything but a topic.
+    ChangeConfig {
+        /// What is configured.
+        kind: ConfigKind,
+        /// Its name.
+        name: String,
         /// Values by name; `None` returns the name to its default.
         changes: BTreeMap<String, Option<String>>,
     },

@@ -20,6 +20,54 @@ pub struct ClusterImage {
     pub brokers: BTreeMap<i32, BrokerImage>,
     /// First producer id nobody was given yet.
     pub next_producer_id: i64,
+    /// Configuration that was set on anything but topics.
+    #[serde(default)]
+    pub configs: Arc<ConfigImage>,
+}
+
+/// Configuration that was set while the cluster runs, by name of what it is set on. What sets
+/// nothing is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigImage {
+    /// Of brokers, by their id; under the empty name what counts for all of them (KIP-226).
+    pub brokers: BTreeMap<String, BTreeMap<String, String>>,
+    /// Of consumer groups (KIP-848).
+    pub groups: BTreeMap<String, BTreeMap<String, String>>,
+    /// Of client metrics subscriptions (KIP-714).
+    pub client_metrics: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl ConfigImage {
+    /// What is set on all resources of a kind.
+    pub fn of(&self, kind: ConfigKind) -> &BTreeMap<String, BTreeMap<String, String>> {
+        match kind {
+            ConfigKind::Broker => &self.brokers,
+            ConfigKind::Group => &self.groups,
+            ConfigKind::ClientMetrics => &self.client_metrics,
+        }
+    }
+
+    pub(super) fn of_mut(
+        &mut self,
+        kind: ConfigKind,
+    ) -> &mut BTreeMap<String, BTreeMap<String, String>> {
+        match kind {
+            ConfigKind::Broker => &mut self.brokers,
+            ConfigKind::Group => &mut self.groups,
+            ConfigKind::ClientMetrics => &mut self.client_metrics,
+        }
+    }
+}
+
+/// What has a configuration besides topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConfigKind {
+    /// A broker, or under the empty name all of them.
+    Broker,
+    /// A consumer group.
+    Group,
+    /// A client metrics subscription.
+    ClientMetrics,
 }
 
 impl ClusterImage {

@@ -12,4 +12,4 @@ mod image;
 mod tests;
 
 pub use command::{Command, CommandError, NewTopic, Outcome};
-pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage};
+pub use image::{BrokerImage, ClusterImage, ConfigImage, ConfigKind, PartitionImage, TopicImage};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{ClusterImage, Command, CommandError, NewTopic, Outcome};
+use super::{ClusterImage, Command, CommandError, ConfigKind, NewTopic, Outcome};
 
 fn topic(name: &str, id: u128, partitions: usize) -> Command {
     Command::CreateTopic(NewTopic {
@@ -71,6 +71,26 @@ fn configs_are_set_and_returned_to_their_defaults() {
     let unset = BTreeMap::from([("retention.ms".to_owned(), None)]);
     image.apply(3, &Command::ChangeTopicConfig { id, changes: unset });
     assert_eq!(image.topic("a").map(|t| t.configs.len()), Some(0));
+}
+
+#[test]
+fn what_is_not_a_topic_is_configured_by_kind_and_name() {
+    let mut image = ClusterImage::default();
+    let change = |name: &str, value: Option<&str>| Command::ChangeConfig {
+        kind: ConfigKind::Broker,
+        name: name.into(),
+        changes: BTreeMap::from([("log.retention.ms".to_owned(), value.map(str::to_owned))]),
+    };
+    image.apply(1, &change("", Some("1")));
+    image.apply(2, &change("1", Some("2")));
+    let brokers = image.configs.of(ConfigKind::Broker);
+    assert_eq!(brokers.len(), 2);
+    assert_eq!(brokers["1"]["log.retention.ms"], "2");
+    assert!(image.configs.of(ConfigKind::Group).is_empty());
+    image.apply(3, &change("1", None));
+    image.apply(4, &change("never set", None));
+    let left: Vec<_> = image.configs.brokers.keys().collect();
+    assert_eq!(left, [""], "what sets nothing is not there");
 }
 
 #[test]

@@ -1,15 +1,25 @@
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::describe_configs::{
-    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResult,
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
+    DescribeConfigsResult,
 };
 use headwater_wire::messages::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
+use headwater_wire::messages::{alter_configs, list_config_resources};
 
-use super::client::{Client, TestBroker};
+use super::client::{Client, TestBroker, batch};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
+
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
 
 async fn describe(client: &mut Client, kind: i8, name: &str) -> DescribeConfigsResult {
     let request = DescribeConfigsRequest {
@@ -24,26 +34,55 @@ async fn describe(client: &mut Client, kind: i8, name: &str) -> DescribeConfigsR
     client.call(&request, 4).await.results.remove(0)
 }
 
-fn value(result: &DescribeConfigsResult, name: &str) -> (Option<String>, i8) {
+fn entry<'a>(result: &'a DescribeConfigsResult, name: &str) -> &'a DescribeConfigsResourceResult {
     let config = result.configs.iter().find(|config| config.name == name);
-    let config = config.unwrap_or_else(|| panic!("{name} is described"));
+    config.unwrap_or_else(|| panic!("{name} is described"))
+}
+
+fn value(result: &DescribeConfigsResult, name: &str) -> (Option<String>, i8) {
+    let config = entry(result, name);
     (config.value.clone(), config.config_source)
 }
 
-async fn alter(client: &mut Client, operation: i8, name: &str, value: Option<&str>) -> ErrorCode {
+fn synonyms(result: &DescribeConfigsResult, name: &str) -> Vec<(String, i8)> {
+    let synonyms = entry(result, name).synonyms.iter();
+    let shown = |name: &str, value: Option<&String>| {
+        format!("{name}={}", value.map_or("null", String::as_str))
+    };
+    synonyms
+        .map(|synonym| (shown(&synonym.name, synonym.value.as_ref()), synonym.source))
+        .collect()
+}
+
+async fn alter_on(
+    client: &mut Client,
+    (kind, resource): (i8, &str),
+    changes: &[(i8, &str, Option<&str>)],
+    validate_only: bool,
+) -> ErrorCode {
+    let change = |(operation, name, value): &(i8, &str, Option<&str>)| AlterableConfig {
+        name: (*name).into(),
+        config_operation: *operation,
+        value: value.map(str::to_owned),
+    };
     let request = IncrementalAlterConfigsRequest {
         resources: vec![AlterConfigsResource {
-            resource_type: TOPIC,
-            resource_name: "t".into(),
-            configs: vec![AlterableConfig {
-                name: name.into(),
-                config_operation: operation,
-                value: value.map(str::to_owned),
-            }],
+            resource_type: kind,
+            resource_name: resource.into(),
+            configs: changes.iter().map(change).collect(),
         }],
-        validate_only: false,
+        validate_only,
     };
     ErrorCode::from_code(client.call(&request, 1).await.responses[0].error_code)
+}
+
+async fn alter(client: &mut Client, operation: i8, name: &str, value: Option<&str>) -> ErrorCode {
+    alter_on(client, (TOPIC, "t"), &[(operation, name, value)], false).await
+}
+
+async fn alter_broker(client: &mut Client, broker: &str, name: &str, value: &str) -> ErrorCode {
+    let change = (SET, name, Some(value));
+    alter_on(client, (BROKER, broker), &[change], false).await
 }
 
 #[tokio::test]
@@ -55,18 +94,15 @@ async fn settings_are_shown_with_their_sources() {
     assert_eq!(topic.error_code, 0);
     assert_eq!(value(&topic, "retention.ms"), (Some("-1".into()), 1));
     assert_eq!(value(&topic, "durability"), (Some("fsync".into()), 5));
-    let retention = topic
-        .configs
-        .iter()
-        .find(|config| config.name == "retention.ms");
-    let synonyms = retention
-        .map(|config| config.synonyms.clone())
-        .unwrap_or_default();
-    let names: Vec<_> = synonyms
-        .iter()
-        .map(|s| (s.name.as_str(), s.source))
-        .collect();
-    assert_eq!(names, [("retention.ms", 1), ("log.retention.ms", 5)]);
+    assert_eq!(
+        synonyms(&topic, "retention.ms"),
+        [("retention.ms=-1".to_owned(), 1)],
+        "log.retention.ms has no value behind it"
+    );
+    assert_eq!(
+        synonyms(&topic, "segment.bytes"),
+        [("log.segment.bytes=1073741824".to_owned(), 5)]
+    );
     assert!(
         topic
             .configs
@@ -76,11 +112,45 @@ async fn settings_are_shown_with_their_sources() {
 
     let settings = describe(&mut client, BROKER, "1").await;
     assert_eq!(value(&settings, "num.partitions"), (Some("1".into()), 5));
-    assert!(settings.configs.iter().all(|config| config.read_only));
-    let other = describe(&mut client, BROKER, "2").await;
-    assert_eq!(other.error_code, ErrorCode::InvalidRequest.code());
-    let absent = describe(&mut client, TOPIC, "absent").await;
-    assert_eq!(absent.error_code, ErrorCode::UnknownTopicOrPartition.code());
+    assert!(entry(&settings, "num.partitions").read_only);
+    assert!(!entry(&settings, "log.retention.ms").read_only);
+    assert_eq!(value(&settings, "log.retention.ms"), (None, 5));
+    let shared = describe(&mut client, BROKER, "").await;
+    assert_eq!(shared.configs, [], "nothing is set on all brokers");
+    for (kind, name, code) in [
+        (BROKER, "2", ErrorCode::InvalidRequest),
+        (BROKER, "x", ErrorCode::InvalidRequest),
+        (BROKER_LOGGER, "1", ErrorCode::InvalidRequest),
+        (GROUP, "", ErrorCode::InvalidRequest),
+        (77, "x", ErrorCode::InvalidRequest),
+        (TOPIC, "absent", ErrorCode::UnknownTopicOrPartition),
+        (TOPIC, "not a name", ErrorCode::InvalidTopicException),
+    ] {
+        let refused = describe(&mut client, kind, name).await;
+        assert_eq!(refused.error_code, code.code(), "{kind} {name}");
+        assert!(refused.error_message.is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_the_broker_was_started_with_is_shown_as_such() {
+    let pairs = [("num.partitions", "4"), ("log.retention.bytes", "-1")];
+    let broker = TestBroker::start_with(|config| {
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        config.apply(pairs).expect("they are valid");
+    });
+    let broker = broker.await;
+    let mut client = broker.client().await;
+    let settings = describe(&mut client, BROKER, "1").await;
+    assert_eq!(value(&settings, "num.partitions"), (Some("4".into()), 4));
+    assert_eq!(
+        synonyms(&settings, "log.retention.bytes"),
+        [
+            ("log.retention.bytes=-1".to_owned(), 4),
+            ("log.retention.bytes=-1".to_owned(), 5)
+        ]
+    );
+    assert_eq!(value(&settings, "node.id"), (Some("1".into()), 4));
 }
 
 #[tokio::test]
@@ -108,44 +178,226 @@ async fn settings_are_changed_one_by_one() {
     let broker = TestBroker::start().await;
     let mut client = broker.client().await;
     client.create_topic("t", 1, &[]).await;
-    assert_eq!(
-        alter(&mut client, 0, "max.message.bytes", Some("200")).await,
-        ErrorCode::None
-    );
-    assert_eq!(
-        alter(&mut client, 2, "cleanup.policy", Some("compact")).await,
-        ErrorCode::None
-    );
+    let taken = [
+        (SET, "max.message.bytes", Some(" 200 ")),
+        (APPEND, "cleanup.policy", Some("compact, compact")),
+    ];
+    for (operation, name, value) in taken {
+        let code = alter(&mut client, operation, name, value).await;
+        assert_eq!(code, ErrorCode::None, "{name}");
+    }
     let topic = describe(&mut client, TOPIC, "t").await;
     assert_eq!(value(&topic, "max.message.bytes"), (Some("200".into()), 1));
     assert_eq!(
         value(&topic, "cleanup.policy"),
         (Some("delete,compact".into()), 1)
     );
-    assert_eq!(
-        alter(&mut client, 3, "cleanup.policy", Some("delete")).await,
-        ErrorCode::None
-    );
-    let topic = describe(&mut client, TOPIC, "t").await;
-    assert_eq!(value(&topic, "cleanup.policy"), (Some("compact".into()), 1));
-    assert_eq!(
-        alter(&mut client, 1, "cleanup.policy", None).await,
-        ErrorCode::None
-    );
-    let topic = describe(&mut client, TOPIC, "t").await;
-    assert_eq!(value(&topic, "cleanup.policy"), (Some("delete".into()), 5));
-
-    for (operation, name, value) in [
-        (0, "max.message.bytes", Some("many")),
-        (0, "max.message.bytes", None),
-        (0, "no.such.setting", Some("1")),
-        (2, "max.message.bytes", Some("1")),
-    ] {
-        let code = alter(&mut client, operation, name, value).await;
+    for (operation, value_after) in [(SUBTRACT, ("compact", 1)), (DELETE, ("delete", 5))] {
+        let code = alter(&mut client, operation, "cleanup.policy", Some("delete")).await;
+        assert_eq!(code, ErrorCode::None);
+        let topic = describe(&mut client, TOPIC, "t").await;
+        let (expected, source) = value_after;
         assert_eq!(
-            code,
-            ErrorCode::InvalidConfig,
-            "{operation} {name} {value:?}"
+            value(&topic, "cleanup.policy"),
+            (Some(expected.into()), source)
         );
     }
+    for (operation, name, value, code) in [
+        (
+            SET,
+            "max.message.bytes",
+            Some("many"),
+            ErrorCode::InvalidConfig,
+        ),
+        (SET, "max.message.bytes", None, ErrorCode::InvalidRequest),
+        (SET, "no.such.setting", Some("1"), ErrorCode::InvalidConfig),
+        (
+            APPEND,
+            "max.message.bytes",
+            Some("1"),
+            ErrorCode::InvalidConfig,
+        ),
+        (
+            SET,
+            "cleanup.policy",
+            Some("compact,,delete"),
+            ErrorCode::InvalidConfig,
+        ),
+        (SET, "segment.bytes", Some("1000"), ErrorCode::InvalidConfig),
+        (
+            SET,
+            "remote.storage.enable",
+            Some("true"),
+            ErrorCode::InvalidConfig,
+        ),
+        (
+            SET,
+            "compression.gzip.level",
+            Some("0"),
+            ErrorCode::InvalidConfig,
+        ),
+        (9, "max.message.bytes", Some("1"), ErrorCode::InvalidRequest),
+        (SET, "cleanup.policy", Some(""), ErrorCode::None),
+        (SET, "internal.segment.bytes", Some("1000"), ErrorCode::None),
+    ] {
+        let answered = alter(&mut client, operation, name, value).await;
+        assert_eq!(answered, code, "{operation} {name} {value:?}");
+    }
+    let lags = [
+        (SET, "min.compaction.lag.ms", Some("10")),
+        (SET, "max.compaction.lag.ms", Some("5")),
+    ];
+    let code = alter_on(&mut client, (TOPIC, "t"), &lags, false).await;
+    assert_eq!(code, ErrorCode::InvalidConfig, "they contradict each other");
+    let twice = [(SET, "flush.ms", Some("1")), (SET, "flush.ms", Some("2"))];
+    let code = alter_on(&mut client, (TOPIC, "t"), &twice, false).await;
+    assert_eq!(code, ErrorCode::InvalidRequest);
+    let only_checked = [(SET, "max.message.bytes", Some("300"))];
+    let code = alter_on(&mut client, (TOPIC, "t"), &only_checked, true).await;
+    assert_eq!(code, ErrorCode::None);
+    let topic = describe(&mut client, TOPIC, "t").await;
+    assert_eq!(value(&topic, "max.message.bytes"), (Some("200".into()), 1));
+}
+
+#[tokio::test]
+async fn brokers_are_reconfigured_while_they_run_and_remember_it() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 1, &[]).await;
+    let set = alter_broker(&mut client, "", "message.max.bytes", "200").await;
+    assert_eq!(set, ErrorCode::None);
+    let set = alter_broker(&mut client, "1", "message.max.bytes", "300").await;
+    assert_eq!(set, ErrorCode::None);
+    let topic = describe(&mut client, TOPIC, "t").await;
+    assert_eq!(value(&topic, "max.message.bytes"), (Some("300".into()), 2));
+    assert_eq!(
+        synonyms(&topic, "max.message.bytes"),
+        [
+            ("message.max.bytes=300".to_owned(), 2),
+            ("message.max.bytes=200".to_owned(), 3),
+            ("message.max.bytes=1048588".to_owned(), 5)
+        ]
+    );
+    let refused = client.produce("t", 0, batch(&[&"x".repeat(400)])).await;
+    assert_eq!(refused.error_code, ErrorCode::MessageTooLarge.code());
+
+    for (name, value, code) in [
+        ("num.partitions", "4", ErrorCode::InvalidRequest),
+        ("log.cleaner.backoff.ms", "-1", ErrorCode::InvalidRequest),
+        ("no.such.setting", "1", ErrorCode::InvalidConfig),
+    ] {
+        let answered = alter_broker(&mut client, "1", name, value).await;
+        assert_eq!(answered, code, "{name}");
+    }
+    let unset = [(DELETE, "message.max.bytes", None)];
+    let code = alter_on(&mut client, (BROKER, "1"), &unset, false).await;
+    assert_eq!(code, ErrorCode::None);
+
+    drop(client);
+    let broker = broker.restart().await;
+    let mut client = broker.client().await;
+    let shared = describe(&mut client, BROKER, "").await;
+    let names: Vec<_> = shared.configs.iter().map(|config| &config.name).collect();
+    assert_eq!(names, ["message.max.bytes"]);
+    let topic = describe(&mut client, TOPIC, "t").await;
+    assert_eq!(value(&topic, "max.message.bytes"), (Some("200".into()), 3));
+}
+
+#[tokio::test]
+async fn groups_and_client_metrics_keep_what_they_are_given() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    for (kind, name, value, code) in [
+        (
+            GROUP,
+            "consumer.session.timeout.ms",
+            "46000",
+            ErrorCode::None,
+        ),
+        (
+            GROUP,
+            "consumer.session.timeout.ms",
+            "1",
+            ErrorCode::InvalidConfig,
+        ),
+        (GROUP, "no.such", "1", ErrorCode::InvalidConfig),
+        (CLIENT_METRICS, "interval.ms", "1000", ErrorCode::None),
+        (
+            CLIENT_METRICS,
+            "interval.ms",
+            "10",
+            ErrorCode::InvalidRequest,
+        ),
+        (CLIENT_METRICS, "match", "foo=bar", ErrorCode::InvalidConfig),
+    ] {
+        let change = [(SET, name, Some(value))];
+        let answered = alter_on(&mut client, (kind, "x"), &change, false).await;
+        assert_eq!(answered, code, "{name} {value}");
+    }
+    let group = describe(&mut client, GROUP, "x").await;
+    assert_eq!(
+        synonyms(&group, "consumer.session.timeout.ms"),
+        [
+            ("consumer.session.timeout.ms=46000".to_owned(), 8),
+            ("group.consumer.session.timeout.ms=45000".to_owned(), 5)
+        ]
+    );
+    let subscription = describe(&mut client, CLIENT_METRICS, "x").await;
+    assert_eq!(
+        value(&subscription, "interval.ms"),
+        (Some("1000".into()), 7)
+    );
+
+    let listed = |version, types: Vec<i8>| {
+        let request = list_config_resources::ListConfigResourcesRequest {
+            resource_types: types,
+        };
+        (request, version)
+    };
+    let (request, version) = listed(0, vec![]);
+    let old = client.call(&request, version).await;
+    assert_eq!(old.config_resources.len(), 1, "client metrics alone");
+    let (request, version) = listed(1, vec![]);
+    let all = client.call(&request, version).await.config_resources;
+    let all: Vec<_> = all
+        .iter()
+        .map(|resource| (resource.resource_type, resource.resource_name.as_str()))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            (BROKER, "1"),
+            (BROKER_LOGGER, "1"),
+            (CLIENT_METRICS, "x"),
+            (GROUP, "x")
+        ]
+    );
+    let (request, version) = listed(1, vec![77]);
+    let unknown = client.call(&request, version).await;
+    assert_eq!(unknown.error_code, ErrorCode::UnsupportedVersion.code());
+}
+
+#[tokio::test]
+async fn a_configuration_is_replaced_as_a_whole() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 1, &[("retention.ms", "5")]).await;
+    for version in 0..=2 {
+        let request = alter_configs::AlterConfigsRequest {
+            resources: vec![alter_configs::AlterConfigsResource {
+                resource_type: TOPIC,
+                resource_name: "t".into(),
+                configs: vec![alter_configs::AlterableConfig {
+                    name: "segment.ms".into(),
+                    value: Some("7".into()),
+                }],
+            }],
+            validate_only: false,
+        };
+        let response = client.call(&request, version).await;
+        assert_eq!(response.responses[0].error_code, 0);
+    }
+    let topic = describe(&mut client, TOPIC, "t").await;
+    assert_eq!(value(&topic, "retention.ms"), (Some("604800000".into()), 5));
+    assert_eq!(value(&topic, "segment.ms"), (Some("7".into()), 1));
 }

@@ -11,6 +11,7 @@ mod configs;
 mod fetch_sessions;
 mod fetching;
 mod hostile;
+mod log_dirs;
 mod lookups;
 mod pipelining;
 mod producing;

@@ -153,7 +153,7 @@ async fn topics_are_created_as_asked_or_refused_with_a_reason() {
         ),
         (
             CreatableTopic {
-                configs: vec![config("compression.type", "zstd")],
+                configs: vec![config("compression.type", "lzma")],
                 ..topic("c", 1, 1)
             },
             ErrorCode::InvalidConfig,

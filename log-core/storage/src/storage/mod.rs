@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use headwater_env::{DiskLock, Timestamp};
+use headwater_env::{DiskLock, Space, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
 pub use open::Owner;
@@ -21,7 +21,7 @@ pub use recover::{KnownPartition, Recovery};
 use crate::checkpoint::Checkpoints;
 use crate::config::LogConfig;
 use crate::core::Core;
-use crate::error::{ChangeError, OpenError, Stopped};
+use crate::error::{ChangeError, FileError, OpenError, Stopped};
 use crate::id::TopicPartitionId;
 use crate::lsn::Lsn;
 use crate::partition::PartitionLog;
@@ -97,6 +97,22 @@ impl Storage {
             .entry(id)
             .or_insert_with(|| PartitionLog::empty(core, id, name, config));
         Ok(Arc::clone(log))
+    }
+
+    /// The data directory, as an absolute path if the system can tell it.
+    pub fn data_dir(&self) -> PathBuf {
+        let dir = &self.inner.core.options.data_dir;
+        std::path::absolute(dir).unwrap_or_else(|_| dir.clone())
+    }
+
+    /// How much room there is for the data directory.
+    ///
+    /// # Errors
+    /// [`FileError`] if the system does not tell.
+    pub fn space(&self) -> Result<Space, FileError> {
+        let dir = &self.inner.core.options.data_dir;
+        let disk = &self.inner.core.medium.disk;
+        disk.space(dir).map_err(FileError::new("measure", dir))
     }
 
     /// The log of a partition that is on this node.

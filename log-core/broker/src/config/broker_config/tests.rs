@@ -78,13 +78,13 @@ fn what_is_not_known_or_cannot_be_is_refused_with_a_sentence() {
 #[test]
 fn values_that_are_given_are_shown_as_they_were_read() {
     let config = read(
-        "log.dirs=/d\nmax.connections.per.ip.overrides=10.0.0.1:5,h:6\nlog.cleaner.io.max.bytes.per.second=1000000",
+        "log.dirs=/d\nmax.connections.per.ip.overrides=10.0.0.1:5,::1:6\nlog.cleaner.io.max.bytes.per.second=1000000",
     );
     let config = config.expect("it is accepted");
     let show = |name| super::broker_key(name).and_then(|key| key.show(&config));
     assert_eq!(
         show("max.connections.per.ip.overrides"),
-        Some("10.0.0.1:5,h:6".to_owned())
+        Some("10.0.0.1:5,::1:6".to_owned())
     );
     assert_eq!(
         show("log.cleaner.io.max.bytes.per.second"),

@@ -1,0 +1,7 @@
+//! What has a configuration, and how it is shown and changed: shared by the APIs about that.
+
+mod entries;
+mod resource;
+
+pub(super) use entries::{ConfigEntry, entries, topic_entries};
+pub(super) use resource::{Kind, Resource};

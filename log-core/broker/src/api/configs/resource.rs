@@ -1,0 +1,242 @@
+//! One thing that has a configuration.
+
+use std::collections::BTreeMap;
+
+use headwater_wire::ErrorCode;
+use uuid::Uuid;
+
+use crate::config::{
+    BROKER_KEYS, GROUP_KEYS, InvalidGroupConfig, InvalidMetricsConfig, METRICS_KEYS, TopicConfig,
+    ValueKind, broker_key, topic_key,
+};
+use crate::live_config::InvalidChange;
+use crate::metadata::{Command, ConfigKind};
+use crate::node::Node;
+use crate::topic_creation::{TopicRefused, check_name};
+
+/// Kinds of resources, as numbered in requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum Kind {
+    Topic = 2,
+    Broker = 4,
+    BrokerLogger = 8,
+    ClientMetrics = 16,
+    Group = 32,
+}
+
+/// A resource that is there, or need not be there to be configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::api) enum Resource {
+    /// A topic.
+    Topic {
+        /// Its id.
+        id: Uuid,
+        /// Its name.
+        name: String,
+    },
+    /// This broker, or under the empty name all of them.
+    Broker(String),
+    /// A group, whether or not it has members.
+    Group(String),
+    /// A client metrics subscription, whether or not anything is subscribed.
+    ClientMetrics(String),
+}
+
+fn refuse(code: ErrorCode, message: impl Into<String>) -> TopicRefused {
+    TopicRefused::new(code, message)
+}
+
+impl Kind {
+    pub(in crate::api) const ALL: [Self; 5] = [
+        Self::Topic,
+        Self::Broker,
+        Self::BrokerLogger,
+        Self::ClientMetrics,
+        Self::Group,
+    ];
+
+    pub(in crate::api) fn code(self) -> i8 {
+        self as i8
+    }
+
+    pub(in crate::api) fn of(code: i8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+impl Resource {
+    /// The resource of this name that a request wants to see or change.
+    pub(in crate::api) fn find(node: &Node, kind: i8, name: &str) -> Result<Self, TopicRefused> {
+        let named = |what: &str| {
+            if name.is_empty() {
+                let message = format!("{what} needs a name");
+                return Err(refuse(ErrorCode::InvalidRequest, message));
+            }
+            Ok(name.to_owned())
+        };
+        match Kind::of(kind) {
+            Some(Kind::Topic) => {
+                let name = named("a topic")?;
+                check_name(&name)?;
+                let id = node.topic_id(&name)?;
+                Ok(Self::Topic { id, name })
+            }
+            Some(Kind::Broker) if name.is_empty() || name.parse() == Ok(node.config.node_id) => {
+                Ok(Self::Broker(name.to_owned()))
+            }
+            Some(Kind::Broker) => {
+                let message = format!(
+                    "this is broker {}; ask broker {name} itself about its settings",
+                    node.config.node_id
+                );
+                Err(refuse(ErrorCode::InvalidRequest, message))
+            }
+            Some(Kind::Group) => named("a group").map(Self::Group),
+            Some(Kind::ClientMetrics) => {
+                named("a client metrics subscription").map(Self::ClientMetrics)
+            }
+            Some(Kind::BrokerLogger) => Err(refuse(
+                ErrorCode::InvalidRequest,
+                "levels of loggers are given when the broker is started, in the environment variable RUST_LOG",
+            )),
+            None => Err(refuse(
+                ErrorCode::InvalidRequest,
+                format!(
+                    "resources of type {kind} have no configuration; there are topics (2), brokers (4), client metrics (16) and groups (32)"
+                ),
+            )),
+        }
+    }
+
+    /// What is set on the resource itself.
+    pub(in crate::api) fn own_values(&self, node: &Node) -> BTreeMap<String, String> {
+        let live = node.live.load();
+        let set = |kind, name: &str| live.image().of(kind).get(name).cloned().unwrap_or_default();
+        match self {
+            Self::Topic { id, .. } => {
+                let topics = node.topics.load();
+                let topic = topics.by_id(*id);
+                topic.map_or_else(BTreeMap::new, |topic| topic.image.configs.clone())
+            }
+            Self::Broker(name) => set(ConfigKind::Broker, name),
+            Self::Group(name) => set(ConfigKind::Group, name),
+            Self::ClientMetrics(name) => set(ConfigKind::ClientMetrics, name),
+        }
+    }
+
+    /// Kind of a setting's values; `None` if there is no such setting.
+    pub(in crate::api) fn kind_of(&self, name: &str) -> Option<ValueKind> {
+        match self {
+            Self::Topic { .. } => topic_key(name).map(|key| key.shape.kind),
+            Self::Broker(_) => broker_key(name).map(|key| key.shape.kind),
+            Self::Group(_) => {
+                let mut keys = GROUP_KEYS.iter();
+                keys.find(|key| key.name == name).map(|key| key.shape.kind)
+            }
+            Self::ClientMetrics(_) => {
+                let mut keys = METRICS_KEYS.iter();
+                keys.find(|key| key.name == name).map(|key| key.shape.kind)
+            }
+        }
+    }
+
+    /// The value that a setting has where the resource sets none.
+    pub(in crate::api) fn inherited(&self, node: &Node, name: &str) -> Option<String> {
+        let live = node.live.load();
+        match self {
+            Self::Topic { .. } => {
+                let default = live.topic_defaults().get(name);
+                let default = default.or_else(|| topic_key(name).and_then(|key| key.default));
+                default.map(str::to_owned)
+            }
+            Self::Broker(own) => {
+                let mut key = BROKER_KEYS.iter().filter(|key| key.name == name);
+                let synonyms = key.next().map(|key| node.live.synonyms(key.name));
+                let is_other = |set: &crate::live_config::Synonym| {
+                    use crate::live_config::Source;
+                    match set.source {
+                        Source::Broker => false,
+                        Source::AllBrokers => !own.is_empty(),
+                        _ => true,
+                    }
+                };
+                let mut others = synonyms.unwrap_or_default().into_iter().filter(is_other);
+                others.next().map(|synonym| synonym.value)
+            }
+            Self::Group(_) | Self::ClientMetrics(_) => {
+                let mut keys = METRICS_KEYS.iter();
+                keys.find(|key| key.name == name)
+                    .map(|key| key.default.to_owned())
+            }
+        }
+    }
+
+    /// Checks that the resource may set `values` in the place of what it sets.
+    pub(in crate::api) fn check(
+        &self,
+        node: &Node,
+        values: &BTreeMap<String, String>,
+    ) -> Result<(), TopicRefused> {
+        let live = node.live.load();
+        match self {
+            Self::Topic { .. } => {
+                TopicConfig::new(live.topic_defaults(), values)?;
+                Ok(())
+            }
+            Self::Broker(name) => node.live.check(name, values).map_err(TopicRefused::from),
+            Self::Group(_) => {
+                crate::config::check_group(live.settings(), values).map_err(TopicRefused::from)
+            }
+            Self::ClientMetrics(_) => {
+                crate::config::check_metrics(values).map_err(TopicRefused::from)
+            }
+        }
+    }
+
+    /// The command that makes these changes.
+    pub(in crate::api) fn change(&self, changes: BTreeMap<String, Option<String>>) -> Command {
+        let (kind, name) = match self {
+            Self::Topic { id, .. } => return Command::ChangeTopicConfig { id: *id, changes },
+            Self::Broker(name) => (ConfigKind::Broker, name),
+            Self::Group(name) => (ConfigKind::Group, name),
+            Self::ClientMetrics(name) => (ConfigKind::ClientMetrics, name),
+        };
+        Command::ChangeConfig {
+            kind,
+            name: name.clone(),
+            changes,
+        }
+    }
+}
+
+impl From<InvalidChange> for TopicRefused {
+    fn from(error: InvalidChange) -> Self {
+        let message = match &error {
+            InvalidChange::Value(cause) => format!("{error}: {cause}"),
+            InvalidChange::Unknown(_) | InvalidChange::ReadOnly(_) => error.to_string(),
+        };
+        let code = match error {
+            InvalidChange::Unknown(_) => ErrorCode::InvalidConfig,
+            InvalidChange::ReadOnly(_) | InvalidChange::Value(_) => ErrorCode::InvalidRequest,
+        };
+        Self::new(code, message)
+    }
+}
+
+impl From<InvalidGroupConfig> for TopicRefused {
+    fn from(error: InvalidGroupConfig) -> Self {
+        Self::new(ErrorCode::InvalidConfig, error.to_string())
+    }
+}
+
+impl From<InvalidMetricsConfig> for TopicRefused {
+    fn from(error: InvalidMetricsConfig) -> Self {
+        let code = match error {
+            InvalidMetricsConfig::Pattern(_) => ErrorCode::InvalidConfig,
+            InvalidMetricsConfig::UnknownName(_) | InvalidMetricsConfig::Value { .. } => {
+                ErrorCode::InvalidRequest
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
