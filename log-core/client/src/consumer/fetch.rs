@@ -1,11 +1,11 @@
 //! The Fetch request: many partitions of one node, and what came of each.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::fetch::{
-    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic,
+    PartitionData,
 };
 use headwater_wire::records::{BatchError, RecordBatch};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use super::aborted::AbortedFilter;
 use super::assigned::Fetched;
 use super::config::{ConsumerConfig, IsolationLevel};
 use super::record::{FetchedBatch, Watermarks};
+use super::session::{Session, Told};
 use crate::TopicPartition;
 use crate::error::ClientError;
 use crate::metadata::ClusterView;
@@ -36,10 +37,19 @@ pub(super) enum Outcome {
         fetched: Vec<Fetched>,
         watermarks: Watermarks,
     },
+    /// Nothing new.
+    Nothing,
     OutOfRange,
     /// Not now, or not there: metadata should be asked again.
     Elsewhere(ClientError),
     Failed(ClientError),
+}
+
+/// A node's answer.
+pub(super) struct Answer {
+    pub(super) response: FetchResponse,
+    /// Whether partitions that it does not name have nothing new.
+    pub(super) is_incremental: bool,
 }
 
 /// Fetches from one node, with at most `max_bytes` in the answer unless one batch is larger.
@@ -50,62 +60,109 @@ pub(super) async fn call(
     node: i32,
     wanted: &[Wanted],
     max_bytes: usize,
-) -> Result<FetchResponse, ClientError> {
-    let id_of = |topic: &str| view.topics.get(topic).map_or(Uuid::nil(), |topic| topic.id);
+    session: &mut Session,
+) -> Result<Answer, ClientError> {
     let has_ids = wanted
         .iter()
-        .all(|wanted| !id_of(&wanted.partition.topic).is_nil());
+        .all(|wanted| view.topic_id(&wanted.partition.topic).is_some());
     let max_version = if has_ids { i16::MAX } else { NAMED_VERSION_MAX };
     let limit = config.request_timeout + config.fetch_max_wait;
-    let build = |version: i16| {
-        let mut topics: Vec<FetchTopic> = Vec::new();
-        let mut positions: HashMap<Arc<str>, usize> = HashMap::new();
-        for wanted in wanted {
-            let name = &wanted.partition.topic;
-            let position = *positions.entry(name.clone()).or_insert_with(|| {
-                let mut topic = FetchTopic::default();
-                if version > NAMED_VERSION_MAX {
-                    topic.topic_id = id_of(name);
-                } else {
-                    topic.topic = name.to_string();
-                }
-                topics.push(topic);
-                topics.len() - 1
-            });
-            let epoch = view
-                .partition(&wanted.partition)
-                .map_or(-1, |p| p.leader_epoch);
-            if let Some(topic) = topics.get_mut(position) {
-                topic.partitions.push(FetchPartition {
-                    partition: wanted.partition.partition,
-                    current_leader_epoch: epoch,
-                    fetch_offset: wanted.offset,
-                    partition_max_bytes: to_i32(config.max_partition_fetch_bytes),
-                    ..FetchPartition::default()
-                });
+    loop {
+        let build = |version| request(config, view, wanted, max_bytes, session, version);
+        let called = channel.call(Target::Node(node), limit, max_version, build);
+        let response = match called.await {
+            Ok(response) => response,
+            Err(error) => {
+                session.failed();
+                return Err(error);
             }
+        };
+        let code = ErrorCode::from_code(response.error_code);
+        if code == ErrorCode::None {
+            let is_incremental = session.answered(response.session_id);
+            return Ok(Answer {
+                response,
+                is_incremental,
+            });
         }
-        FetchRequest {
-            max_wait_ms: to_i32(config.fetch_max_wait.as_millis()),
-            min_bytes: to_i32(config.fetch_min_bytes),
-            max_bytes: to_i32(max_bytes),
-            isolation_level: config.isolation_level.code(),
-            topics,
-            rack_id: config.client_rack.clone().unwrap_or_default(),
-            ..FetchRequest::default()
+        if !session.refused(code) {
+            let operation = format!("fetching from node {node}");
+            return Err(ClientError::broker(operation, code));
         }
-    };
-    let response = channel
-        .call(Target::Node(node), limit, max_version, build)
-        .await?;
-    let code = ErrorCode::from_code(response.error_code);
-    if code != ErrorCode::None {
-        return Err(ClientError::broker(
-            format!("fetching from node {node}"),
-            code,
-        ));
     }
-    Ok(response)
+}
+
+fn request(
+    config: &ConsumerConfig,
+    view: &ClusterView,
+    wanted: &[Wanted],
+    max_bytes: usize,
+    session: &mut Session,
+    version: i16,
+) -> FetchRequest {
+    let has_ids = version > NAMED_VERSION_MAX;
+    let told = |wanted: &Wanted| Told {
+        topic_id: view.topic_id(&wanted.partition.topic).unwrap_or_default(),
+        offset: wanted.offset,
+        leader_epoch: view
+            .partition(&wanted.partition)
+            .map_or(-1, |p| p.leader_epoch),
+    };
+    let plan = session.plan(wanted, has_ids, told);
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    for wanted in plan.named.iter().filter_map(|index| wanted.get(*index)) {
+        let now = told(wanted);
+        let name = &wanted.partition.topic;
+        let position = *positions.entry(name).or_insert_with(|| {
+            topics.push(FetchTopic {
+                topic: name.to_string(),
+                topic_id: now.topic_id,
+                ..FetchTopic::default()
+            });
+            topics.len() - 1
+        });
+        if let Some(topic) = topics.get_mut(position) {
+            topic.partitions.push(FetchPartition {
+                partition: wanted.partition.partition,
+                current_leader_epoch: now.leader_epoch,
+                fetch_offset: wanted.offset,
+                partition_max_bytes: to_i32(config.max_partition_fetch_bytes),
+                ..FetchPartition::default()
+            });
+        }
+    }
+    FetchRequest {
+        max_wait_ms: to_i32(config.fetch_max_wait.as_millis()),
+        min_bytes: to_i32(config.fetch_min_bytes),
+        max_bytes: to_i32(max_bytes),
+        isolation_level: config.isolation_level.code(),
+        session_id: plan.session_id,
+        session_epoch: plan.session_epoch,
+        topics,
+        forgotten_topics_data: forgotten(plan.forgotten),
+        rack_id: config.client_rack.clone().unwrap_or_default(),
+        ..FetchRequest::default()
+    }
+}
+
+fn forgotten(mut partitions: Vec<(TopicPartition, Uuid)>) -> Vec<ForgottenTopic> {
+    partitions.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+    let mut topics: Vec<ForgottenTopic> = Vec::new();
+    for (partition, topic_id) in partitions {
+        match topics
+            .last_mut()
+            .filter(|topic| topic.topic_id == topic_id && *topic.topic == *partition.topic)
+        {
+            Some(topic) => topic.partitions.push(partition.partition),
+            None => topics.push(ForgottenTopic {
+                topic: partition.topic.to_string(),
+                topic_id,
+                partitions: vec![partition.partition],
+            }),
+        }
+    }
+    topics
 }
 
 /// Bytes of records in an answer.
@@ -127,8 +184,12 @@ pub(super) fn outcomes(
     config: &ConsumerConfig,
     view: &ClusterView,
     wanted: &[Wanted],
-    response: FetchResponse,
+    answer: Answer,
 ) -> Vec<Outcome> {
+    let Answer {
+        response,
+        is_incremental,
+    } = answer;
     let mut by_name: HashMap<(String, i32), PartitionData> = HashMap::new();
     let mut by_id: HashMap<(Uuid, i32), PartitionData> = HashMap::new();
     for topic in response.responses {
@@ -151,7 +212,7 @@ pub(super) fn outcomes(
                 .or_else(|| by_name.remove(&(topic.to_string(), *partition)));
             match data {
                 Some(data) => outcome(config, wanted, data),
-                // Nothing new of it, as far as the node cares to say.
+                None if is_incremental => Outcome::Nothing,
                 None => Outcome::Elsewhere(ClientError::Protocol {
                     operation: format!("fetching {}", wanted.partition),
                     reason: "the response does not name it".to_owned(),

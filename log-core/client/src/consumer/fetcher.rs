@@ -11,13 +11,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use headwater_wire::messages::fetch::FetchResponse;
 use tokio::time::Instant;
 
 use super::assigned::{Position, Todo, TodoKind};
 use super::config::AutoOffsetReset;
 use super::core::Core;
-use super::fetch::{self, Outcome, Wanted};
+use super::fetch::{self, Answer, Outcome, Wanted};
+use super::session::Session;
 use crate::TopicPartition;
 use crate::cluster::Topics;
 use crate::error::ClientError;
@@ -39,7 +39,8 @@ enum Event {
         reserved: usize,
         view: Arc<ClusterView>,
         wanted: Vec<Wanted>,
-        result: Result<FetchResponse, ClientError>,
+        session: Session,
+        result: Result<Answer, ClientError>,
     },
     Committed {
         todo: Vec<Todo>,
@@ -57,6 +58,8 @@ pub(crate) struct Fetcher {
     lanes: Arc<[Channel; LANES]>,
     /// Lanes in use, by node.
     busy: HashMap<i32, [bool; LANES]>,
+    /// The sessions of lanes that are not in use, by node and lane.
+    sessions: HashMap<(i32, usize), Session>,
     /// Bytes that fetches under way may bring.
     reserved: usize,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
@@ -72,6 +75,7 @@ impl Fetcher {
             core,
             lanes: Arc::new(lanes),
             busy: HashMap::new(),
+            sessions: HashMap::new(),
             reserved: 0,
             events: FuturesUnordered::new(),
             stale: HashSet::new(),
@@ -238,22 +242,25 @@ impl Fetcher {
             *busy = true;
         }
         self.reserved += reserved;
+        let mut session = self.sessions.remove(&(node, lane)).unwrap_or_default();
         let (core, all, view) = (self.core.clone(), self.lanes.clone(), view.clone());
         self.events.push(
             async move {
                 let started = Instant::now();
                 let result = match all.get(lane) {
                     Some(channel) => {
-                        fetch::call(channel, &core.config, &view, node, &wanted, reserved).await
+                        let config = &core.config;
+                        let most = reserved;
+                        fetch::call(channel, config, &view, node, &wanted, most, &mut session).await
                     }
                     None => Err(ClientError::UnknownNode(node)),
                 };
                 match &result {
-                    Ok(response) => {
+                    Ok(answer) => {
                         core.counters.fetches.add(started.elapsed());
                         core.counters
                             .bytes_fetched
-                            .add_size(fetch::bytes_in(response));
+                            .add_size(fetch::bytes_in(&answer.response));
                     }
                     Err(_) => core.counters.fetch_failures.add(1),
                 }
@@ -263,6 +270,7 @@ impl Fetcher {
                     reserved,
                     view,
                     wanted,
+                    session,
                     result,
                 }
             }
@@ -307,9 +315,11 @@ impl Fetcher {
                 reserved,
                 view,
                 wanted,
+                session,
                 result,
             } => {
                 self.reserved -= reserved;
+                self.sessions.insert((node, lane), session);
                 if let Some(busy) = self
                     .busy
                     .get_mut(&node)
@@ -318,8 +328,8 @@ impl Fetcher {
                     *busy = false;
                 }
                 match result {
-                    Ok(response) => {
-                        let outcomes = fetch::outcomes(&self.core.config, &view, &wanted, response);
+                    Ok(answer) => {
+                        let outcomes = fetch::outcomes(&self.core.config, &view, &wanted, answer);
                         for (wanted, outcome) in wanted.iter().zip(outcomes) {
                             self.take_in(wanted, outcome, retry_at);
                         }
@@ -357,6 +367,7 @@ impl Fetcher {
                     self.core.ready.notify_one();
                 }
             }
+            Outcome::Nothing => self.core.assigned.lock().failed(partition, *id, None),
             Outcome::OutOfRange => {
                 let mut assigned = self.core.assigned.lock();
                 if assigned.has_buffered(partition) {

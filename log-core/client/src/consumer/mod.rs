@@ -3,7 +3,7 @@
 //! - `consumer`: what users call, in the files `subscribe`, `commits`, `positions` and `lookup` too;
 //!   `core`: what it shares with its tasks.
 //! - `rebalance`, `group`: membership, under either protocol.
-//! - `assigned`: positions and buffers, pure; `fetcher`, `fetch`: the task that fills them.
+//! - `assigned`: positions and buffers, pure; `fetcher`, `fetch`, `session`: the task that fills them.
 //! - `aborted`: leaving out aborted transactions.
 //! - [`assignor`]: who gets what, where members decide.
 //! - `interceptor`, `metrics`: looking on.
@@ -30,6 +30,7 @@ mod metrics;
 mod positions;
 mod rebalance;
 mod record;
+mod session;
 mod subscribe;
 mod subscription;
 

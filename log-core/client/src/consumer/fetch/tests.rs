@@ -46,7 +46,11 @@ fn respond(topic: &str, data: PartitionData) -> FetchResponse {
 
 fn only(wanted: Wanted, response: FetchResponse) -> Outcome {
     let config = ConsumerConfig::default();
-    let mut outcomes = outcomes(&config, &ClusterView::default(), &[wanted], response);
+    let answer = Answer {
+        response,
+        is_incremental: false,
+    };
+    let mut outcomes = outcomes(&config, &ClusterView::default(), &[wanted], answer);
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
@@ -131,4 +135,15 @@ fn codes_are_sorted_into_what_to_do() {
     ));
     let elsewhere = only(wanted(0), respond("other", data(&[])));
     assert!(matches!(elsewhere, Outcome::Elsewhere(_)));
+}
+
+#[test]
+fn an_incremental_answer_says_nothing_of_what_has_nothing_new() {
+    let answer = Answer {
+        response: respond("other", data(&[])),
+        is_incremental: true,
+    };
+    let config = ConsumerConfig::default();
+    let outcomes = outcomes(&config, &ClusterView::default(), &[wanted(0)], answer);
+    assert!(matches!(outcomes[..], [Outcome::Nothing]));
 }
