@@ -4,6 +4,7 @@
 //! [`decode`] reads it. In `__consumer_offsets` the key's version says what the record is, which is
 //! [`OffsetsKey`]'s to know. A record without a value removes what its key names.
 
+pub mod consumer_group;
 pub mod consumer_offsets;
 mod offsets_key;
 pub mod transaction_state;
