@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::api::FetchSessions;
-use crate::config::{BrokerConfig, BrokerSettings, ConsumerGroupTimes, times_of};
+use crate::config::{BrokerConfig, BrokerSettings};
 use crate::coordinators::Coordinators;
 use crate::jobs::Housekeeper;
 use crate::live_config::LiveConfig;
@@ -60,16 +60,6 @@ impl Node {
     /// The settings in force.
     pub(crate) fn settings(&self) -> Arc<BrokerSettings> {
         Arc::clone(self.live.load().settings())
-    }
-
-    #[allow(
-        dead_code,
-        reason = "what the coordinator of the consumer protocol asks for"
-    )]
-    /// Times of a group of the consumer protocol, from its own configuration and the broker's.
-    pub(crate) fn consumer_group_times(&self, group_id: &str) -> ConsumerGroupTimes {
-        let live = self.live.load();
-        times_of(live.settings(), live.image().groups.get(group_id))
     }
 
     /// The directory of all partitions, as administrators are told of it.

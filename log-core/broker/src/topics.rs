@@ -23,6 +23,8 @@ pub(crate) struct Topic {
 /// All topics as of one metadata image. Immutable: requests hold one for as long as they look.
 pub(crate) struct TopicMap {
     pub(crate) image: Arc<ClusterImage>,
+    /// Grows with every image this node has seen since it started.
+    pub(crate) version: u64,
     by_name: HashMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
 }
@@ -46,6 +48,7 @@ impl TopicMap {
     pub(crate) fn empty() -> Self {
         Self {
             image: Arc::default(),
+            version: 0,
             by_name: HashMap::new(),
             by_id: HashMap::new(),
         }
@@ -94,6 +97,7 @@ impl Topics {
         }
         let are_defaults_changed = self.live.follow(&image.configs);
         let mut next = TopicMap {
+            version: before.version + 1,
             by_name: HashMap::with_capacity(image.topics.len()),
             by_id: HashMap::with_capacity(image.topics.len()),
             image,

@@ -26,7 +26,7 @@ fn partition_for(name: &str, partitions: i32) -> i32 {
 }
 
 /// Java's `String.hashCode`: over UTF-16 code units, wrapping.
-fn java_hash(name: &str) -> i32 {
+pub(crate) fn java_hash(name: &str) -> i32 {
     name.encode_utf16().fold(0_i32, |hash, unit| {
         hash.wrapping_mul(31).wrapping_add(i32::from(unit))
     })

@@ -34,6 +34,10 @@ impl<K: Ord + Clone> Timers<K> {
         }
     }
 
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.by_key.contains_key(key)
+    }
+
     pub(crate) fn next(&self) -> Option<Now> {
         self.by_time.first().map(|(at, _)| *at)
     }

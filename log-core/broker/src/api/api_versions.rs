@@ -13,10 +13,14 @@ use crate::node::Node;
 
 pub(crate) struct ApiVersions;
 
-/// Features and the level they are at. `transaction.version` 2 is an epoch for each transaction;
-/// `metadata.version` 25 is the level of Kafka 4.0, whose requests are served.
-const FEATURES: [(&str, i16, i16); 2] =
-    [("metadata.version", 7, 25), ("transaction.version", 0, 2)];
+/// Features and the level they are at. `group.version` 1 is the consumer protocol of KIP-848;
+/// `transaction.version` 2 is an epoch for each transaction; `metadata.version` 25 is the level of
+/// Kafka 4.0, whose requests are served.
+const FEATURES: [(&str, i16, i16); 3] = [
+    ("group.version", 0, 1),
+    ("metadata.version", 7, 25),
+    ("transaction.version", 0, 2),
+];
 
 impl Handler for ApiVersions {
     type Request = ApiVersionsRequest;

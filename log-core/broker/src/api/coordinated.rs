@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, join_all};
-use headwater_coordination::groups::{Request, Response};
+use headwater_coordination::groups::{Client, Request, Response};
 use headwater_coordination::placement::group_partition;
 use headwater_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::context::RequestContext;
+use crate::coordinators::current_view;
 use crate::node::Node;
 use crate::topics::TopicMap;
 
@@ -20,9 +21,18 @@ pub(super) fn to_group(
     group_id: &str,
     request: Request,
 ) -> BoxFuture<'static, Response> {
+    let topics = current_view(node);
     node.coordinators
         .groups
-        .submit(node, group_id, context.version, request)
+        .submit(node, group_id, context.version, (topics, request))
+}
+
+/// Who a request comes from, as members of groups are described.
+pub(super) fn client(context: &RequestContext) -> Client {
+    Client {
+        id: context.client_id.as_deref().unwrap_or_default().to_owned(),
+        host: context.client_host.to_string(),
+    }
 }
 
 /// The partition of `__consumer_offsets` that is or will be the group's.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use headwater_coordination::groups::{Client, Request, Response};
+use headwater_coordination::groups::{Request, Response};
 use headwater_wire::messages::join_group::{JoinGroupRequest, JoinGroupResponse};
 use uuid::Builder;
 
-use super::coordinated::{own_kind, to_group};
+use super::coordinated::{client, own_kind, to_group};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -22,14 +22,10 @@ impl Handler for JoinGroup {
         request: JoinGroupRequest,
     ) -> Reply<JoinGroupResponse> {
         let group_id = request.group_id.clone();
-        let client = Client {
-            id: context.client_id.as_deref().unwrap_or_default().to_owned(),
-            host: context.client_host.to_string(),
-        };
         let fresh = Builder::from_random_bytes(node.random.bytes16()).into_uuid();
         let request = Request::Join {
             request,
-            client,
+            client: client(context),
             fresh,
         };
         let answer = to_group(node, context, &group_id, request);

@@ -8,6 +8,7 @@ use headwater_wire::messages::list_groups::{ListGroupsRequest, ListGroupsRespons
 
 use super::{Handler, Reply};
 use crate::context::RequestContext;
+use crate::coordinators::current_view;
 use crate::node::Node;
 
 pub(crate) struct ListGroups;
@@ -20,10 +21,9 @@ impl Handler for ListGroups {
         context: &RequestContext,
         request: ListGroupsRequest,
     ) -> Reply<ListGroupsResponse> {
-        let answers = node
-            .coordinators
-            .groups
-            .submit_to_all(context.version, || Request::List(request.clone()));
+        let answers = node.coordinators.groups.submit_to_all(context.version, || {
+            (current_view(node), Request::List(request.clone()))
+        });
         Reply::later(async {
             let mut all = ListGroupsResponse::default();
             for answer in join_all(answers).await {

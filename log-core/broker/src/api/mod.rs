@@ -13,6 +13,8 @@ mod alter_replica_log_dirs;
 mod api_versions;
 mod authorized_operations;
 mod configs;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod coordinated;
 mod create_partitions;
 mod create_topics;
@@ -37,6 +39,7 @@ mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod partition;
@@ -99,6 +102,8 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::of::<describe_topic_partitions::DescribeTopicPartitions>(),
         Entry::of::<add_offsets_to_txn::AddOffsetsToTxn>(),
         Entry::of::<add_partitions_to_txn::AddPartitionsToTxn>(),
+        Entry::of::<consumer_group_describe::ConsumerGroupDescribe>(),
+        Entry::of::<consumer_group_heartbeat::ConsumerGroupHeartbeat>(),
         Entry::of::<delete_groups::DeleteGroups>(),
         Entry::of::<describe_groups::DescribeGroups>(),
         Entry::of::<end_txn::EndTxn>(),
@@ -109,6 +114,7 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::of::<leave_group::LeaveGroup>(),
         Entry::of::<list_groups::ListGroups>(),
         Entry::of::<offset_commit::OffsetCommit>(),
+        Entry::of::<offset_delete::OffsetDelete>(),
         Entry::of::<offset_fetch::OffsetFetch>(),
         Entry::of::<sync_group::SyncGroup>(),
         Entry::of::<txn_offset_commit::TxnOffsetCommit>(),

@@ -88,5 +88,10 @@ fn keep_known(
     }
     topic.partitions = known;
     topic.name = name.ok()?;
+    // Offsets are written with the id, so that they do not pass for those of a later topic of the
+    // same name.
+    if let Some(found) = topics.by_name(&topic.name) {
+        topic.topic_id = found.image.id;
+    }
     (!topic.partitions.is_empty()).then_some(topic)
 }

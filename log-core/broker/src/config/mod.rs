@@ -21,8 +21,7 @@ mod value;
 pub use broker_config::{Advertised, BrokerConfig, InvalidBrokerConfig};
 pub(crate) use broker_keys::{BROKER_KEYS, BrokerKey, Update, broker_key};
 pub(crate) use group_keys::{
-    ConsumerGroupTimes, GROUP_KEYS, GroupDefault, GroupKey, InvalidGroupConfig, check_group,
-    times_of,
+    GROUP_KEYS, GroupDefault, GroupKey, InvalidGroupConfig, check_group, times_of,
 };
 pub(crate) use metrics_keys::{InvalidMetricsConfig, METRICS_KEYS, MetricsKey, check_metrics};
 pub use properties::{InvalidProperties, parse_properties};

@@ -58,7 +58,8 @@ pub(crate) trait Machine: Sized + Send + 'static {
 }
 
 impl Machine for GroupCoordinator {
-    type Request = groups::Request;
+    /// With the topics there are when it comes.
+    type Request = (groups::Topics, groups::Request);
     type Response = groups::Response;
     type Input = groups::Input;
     type Effect = groups::Effect;
@@ -67,15 +68,16 @@ impl Machine for GroupCoordinator {
     const APPEND_FAILED: Self::Input = groups::Input::AppendFailed;
     const WAKE: Self::Input = groups::Input::Wake;
 
-    fn request(token: Token, version: i16, request: Self::Request) -> Self::Input {
+    fn request(token: Token, version: i16, (topics, request): Self::Request) -> Self::Input {
         groups::Input::Request {
             token,
             version,
+            topics,
             request,
         }
     }
 
-    fn refuse(request: Self::Request, version: i16, code: ErrorCode) -> Self::Response {
+    fn refuse((_, request): Self::Request, version: i16, code: ErrorCode) -> Self::Response {
         request.refused(version, code)
     }
 

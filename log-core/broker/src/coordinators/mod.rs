@@ -15,12 +15,15 @@ mod markers;
 mod partition;
 mod producer_ids;
 mod relaxed;
+mod view;
 mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater_coordination::groups::{GroupConfig, GroupCoordinator, Input};
+use headwater_coordination::groups::{
+    Assignor, GroupConfig, GroupCoordinator, Input, MigrationPolicy,
+};
 use headwater_coordination::transactions::{TransactionConfig, TransactionCoordinator};
 use headwater_storage::PartitionLog;
 use tokio::sync::Semaphore;
@@ -33,6 +36,7 @@ pub(crate) use coordinator::Coordinator;
 use driver::Kind;
 use producer_ids::ProducerIds;
 pub(crate) use relaxed::sync as sync_relaxed;
+pub(crate) use view::current as current_view;
 pub(crate) use writes::{NotJoined, WriteSupport, Writer};
 
 /// The coordinators of this node.
@@ -111,6 +115,7 @@ impl Coordinators {
 
 fn empty_groups(node: &Node) -> GroupCoordinator {
     let settings = &node.config.settings;
+    let assignors = settings.consumer_group.assignors.iter();
     GroupCoordinator::new(GroupConfig {
         min_session_timeout: settings.group_min_session_timeout,
         max_session_timeout: settings.group_max_session_timeout,
@@ -119,6 +124,15 @@ fn empty_groups(node: &Node) -> GroupCoordinator {
         offset_metadata_max: settings.offset_metadata_max_bytes as usize,
         offsets_retention: Duration::from_secs(60 * u64::from(settings.offsets_retention_minutes)),
         offsets_retention_check_interval: settings.offsets_retention_check_interval,
+        consumer_session_timeout: settings.consumer_group.session_timeout,
+        consumer_heartbeat_interval: settings.consumer_group.heartbeat_interval,
+        consumer_max_size: settings.consumer_group.max_size as usize,
+        consumer_assignors: assignors
+            .filter_map(|name| Assignor::from_name(name))
+            .collect(),
+        consumer_assignment_interval: settings.consumer_group.assignment_interval,
+        migration_policy: MigrationPolicy::from_name(&settings.consumer_group.migration_policy)
+            .unwrap_or(MigrationPolicy::Bidirectional),
         ..GroupConfig::default()
     })
 }

@@ -2,6 +2,55 @@
 
 use std::time::Duration;
 
+use super::consumer::assignors::Assignor;
+
+/// `group.consumer.migration.policy`: which way groups may change their protocol while they have
+/// members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrationPolicy {
+    /// From classic to consumer and back.
+    Bidirectional,
+    /// From classic to consumer.
+    Upgrade,
+    /// From consumer to classic.
+    Downgrade,
+    /// Neither.
+    Disabled,
+}
+
+impl MigrationPolicy {
+    /// The policy with this name, in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "bidirectional" => Some(Self::Bidirectional),
+            "upgrade" => Some(Self::Upgrade),
+            "downgrade" => Some(Self::Downgrade),
+            "disabled" => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+
+    /// Kafka's name for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bidirectional => "bidirectional",
+            Self::Upgrade => "upgrade",
+            Self::Downgrade => "downgrade",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    pub(super) fn allows_upgrade(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Upgrade)
+    }
+
+    pub(super) fn allows_downgrade(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Downgrade)
+    }
+}
+
 /// What bounds and times consumer groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
@@ -27,6 +76,21 @@ pub struct GroupConfig {
     pub offsets_retention: Duration,
     /// `offsets.retention.check.interval.ms`: how often expired offsets are looked for.
     pub offsets_retention_check_interval: Duration,
+    /// `group.consumer.session.timeout.ms`: how long a member of the consumer protocol may be
+    /// silent.
+    pub consumer_session_timeout: Duration,
+    /// `group.consumer.heartbeat.interval.ms`: how often members are told to send a heartbeat.
+    pub consumer_heartbeat_interval: Duration,
+    /// `group.consumer.max.size`: members beyond it are refused with `GROUP_MAX_SIZE_REACHED`.
+    pub consumer_max_size: usize,
+    /// `group.consumer.assignors`: those that members may ask for. The first is the default; none
+    /// at all is as good as `uniform`.
+    pub consumer_assignors: Vec<Assignor>,
+    /// `group.consumer.assignment.interval.ms` (KIP-1263): shortest time between two target
+    /// assignments of a group.
+    pub consumer_assignment_interval: Duration,
+    /// `group.consumer.migration.policy`.
+    pub migration_policy: MigrationPolicy,
     /// `max.message.bytes` of the internal topic: a request whose records would not fit in one
     /// batch of this many bytes is refused instead of written.
     pub max_append_bytes: usize,
@@ -43,7 +107,22 @@ impl Default for GroupConfig {
             offset_metadata_max: 4096,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(10 * 60),
+            consumer_session_timeout: Duration::from_secs(45),
+            consumer_heartbeat_interval: Duration::from_secs(5),
+            consumer_max_size: usize::MAX,
+            consumer_assignors: vec![Assignor::Uniform, Assignor::Range],
+            consumer_assignment_interval: Duration::from_secs(1),
+            migration_policy: MigrationPolicy::Bidirectional,
             max_append_bytes: 1024 * 1024 + 12,
         }
+    }
+}
+
+impl GroupConfig {
+    pub(super) fn default_assignor(&self) -> Assignor {
+        self.consumer_assignors
+            .first()
+            .copied()
+            .unwrap_or(Assignor::Uniform)
     }
 }

@@ -6,6 +6,7 @@ use super::config::GroupConfig;
 use super::effect::{Effect, Response};
 use super::group::{Group, GroupId};
 use super::member::{Member, MemberId};
+use super::topics::Topics;
 use crate::outbox::Outbox;
 use crate::timers::Timers;
 use crate::{Append, AppendId, Now, Record, Time, Timestamp, Token};
@@ -23,6 +24,8 @@ pub struct GroupCoordinator {
     pub(super) outbox: Outbox<Effect>,
     pub(super) phase: Phase,
     pub(super) wake_asked: Option<Now>,
+    /// The newest there were with a request.
+    pub(super) topics: Topics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,12 @@ pub(super) enum TimerKey {
     Sync(GroupId),
     /// The member, or the id given out, has been silent for its session timeout.
     Session(GroupId, MemberId),
+    /// The member was to give up partitions by now.
+    Revocation(GroupId, MemberId),
+    /// The member, which speaks the classic protocol in a group of the other, was to join by now.
+    ClassicJoin(GroupId, MemberId),
+    /// The same, to sync.
+    ClassicSync(GroupId, MemberId),
     /// Expired offsets are looked for.
     Expiry,
 }
@@ -66,6 +75,7 @@ impl GroupCoordinator {
             outbox: Outbox::default(),
             phase: Phase::Loading,
             wake_asked: None,
+            topics: Topics::default(),
         }
     }
 
@@ -94,6 +104,7 @@ impl GroupCoordinator {
     ) -> (&'a mut BTreeMap<GroupId, Group>, Cx<'a>) {
         let cx = Cx {
             config: &self.config,
+            topics: &self.topics,
             producers: &mut self.producers,
             timers: &mut self.timers,
             outbox: &mut self.outbox,
@@ -122,7 +133,10 @@ pub(super) fn get_or_create<'a>(
 /// Drops a group that was made for a request and left as it was made.
 pub(super) fn forget_if_untouched(groups: &mut BTreeMap<GroupId, Group>, id: &str) {
     let untouched = groups.get(id).is_some_and(|group| {
-        group.is_forgettable() && group.protocol_type.is_none() && group.generation == 0
+        group.is_forgettable()
+            && group.consumer.is_none()
+            && group.protocol_type.is_none()
+            && group.generation == 0
     });
     if untouched {
         groups.remove(id);
@@ -132,6 +146,7 @@ pub(super) fn forget_if_untouched(groups: &mut BTreeMap<GroupId, Group>, id: &st
 /// What a handler works with, besides the group it changes.
 pub(super) struct Cx<'a> {
     pub(super) config: &'a GroupConfig,
+    pub(super) topics: &'a Topics,
     pub(super) producers: &'a mut BTreeMap<i64, Producer>,
     pub(super) timers: &'a mut Timers<TimerKey>,
     pub(super) outbox: &'a mut Outbox<Effect>,

@@ -1,5 +1,7 @@
 //! What a group coordinator asks its caller to do.
 
+use headwater_wire::messages::consumer_group_describe::ConsumerGroupDescribeResponse;
+use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use headwater_wire::messages::delete_groups::DeleteGroupsResponse;
 use headwater_wire::messages::describe_groups::DescribeGroupsResponse;
 use headwater_wire::messages::heartbeat::HeartbeatResponse;
@@ -7,6 +9,7 @@ use headwater_wire::messages::join_group::JoinGroupResponse;
 use headwater_wire::messages::leave_group::LeaveGroupResponse;
 use headwater_wire::messages::list_groups::ListGroupsResponse;
 use headwater_wire::messages::offset_commit::OffsetCommitResponse;
+use headwater_wire::messages::offset_delete::OffsetDeleteResponse;
 use headwater_wire::messages::offset_fetch::OffsetFetchResponse;
 use headwater_wire::messages::sync_group::SyncGroupResponse;
 use headwater_wire::messages::txn_offset_commit::TxnOffsetCommitResponse;
@@ -56,6 +59,12 @@ pub enum Response {
     TxnOffsetCommit(TxnOffsetCommitResponse),
     /// OffsetFetch.
     OffsetFetch(OffsetFetchResponse),
+    /// ConsumerGroupHeartbeat.
+    ConsumerHeartbeat(ConsumerGroupHeartbeatResponse),
+    /// ConsumerGroupDescribe.
+    ConsumerDescribe(ConsumerGroupDescribeResponse),
+    /// OffsetDelete.
+    OffsetDelete(OffsetDeleteResponse),
     /// DescribeGroups.
     Describe(DescribeGroupsResponse),
     /// ListGroups.

@@ -1,6 +1,10 @@
 //! Answers that carry an error instead of a result, in the shape each API wants.
 
 use headwater_wire::ErrorCode;
+use headwater_wire::messages::consumer_group_describe::{
+    ConsumerGroupDescribeResponse, DescribedGroup as ConsumerGroupDescribed,
+};
+use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use headwater_wire::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
 use headwater_wire::messages::describe_groups::{DescribeGroupsResponse, DescribedGroup};
 use headwater_wire::messages::heartbeat::HeartbeatResponse;
@@ -11,6 +15,7 @@ use headwater_wire::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 };
+use headwater_wire::messages::offset_delete::OffsetDeleteResponse;
 use headwater_wire::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponseGroup,
     OffsetFetchResponsePartition, OffsetFetchResponseTopic,
@@ -24,6 +29,7 @@ use headwater_wire::messages::txn_offset_commit::{
 use super::effect::Response;
 use super::input::Request;
 use super::offset_fetch::BATCHED_FROM;
+use super::refusal::Refusal;
 
 /// From this version on a JoinGroup answer may lack a protocol name.
 const NO_PROTOCOL_NAME_FROM: i16 = 7;
@@ -42,6 +48,14 @@ pub(super) fn join(version: i16, code: ErrorCode, member_id: &str) -> JoinGroupR
 pub(super) fn sync(code: ErrorCode) -> SyncGroupResponse {
     SyncGroupResponse {
         error_code: code.code(),
+        ..Default::default()
+    }
+}
+
+pub(super) fn consumer_heartbeat(refusal: &Refusal) -> ConsumerGroupHeartbeatResponse {
+    ConsumerGroupHeartbeatResponse {
+        error_code: refusal.code.code(),
+        error_message: Some(refusal.message.clone()),
         ..Default::default()
     }
 }
@@ -173,6 +187,30 @@ pub(super) fn refusal(request: Request, version: i16, code: ErrorCode) -> Respon
         Request::OffsetFetch(request) => {
             Response::OffsetFetch(offset_fetch(request, version, code))
         }
+        Request::OffsetDelete(_) => Response::OffsetDelete(OffsetDeleteResponse {
+            error_code,
+            ..Default::default()
+        }),
+        Request::ConsumerHeartbeat { .. } => {
+            Response::ConsumerHeartbeat(ConsumerGroupHeartbeatResponse {
+                error_code,
+                ..Default::default()
+            })
+        }
+        Request::ConsumerDescribe(request) => {
+            Response::ConsumerDescribe(ConsumerGroupDescribeResponse {
+                groups: request
+                    .group_ids
+                    .into_iter()
+                    .map(|group_id| ConsumerGroupDescribed {
+                        group_id,
+                        error_code,
+                        ..Default::default()
+                    })
+                    .collect(),
+                ..Default::default()
+            })
+        }
         Request::Describe(request) => Response::Describe(DescribeGroupsResponse {
             groups: request
                 .groups
@@ -264,6 +302,26 @@ pub(super) fn fail_response(response: Response, code: ErrorCode) -> Response {
                 partition.error_code = error_code;
             }
             Response::OffsetFetch(response)
+        }
+        Response::OffsetDelete(_) => Response::OffsetDelete(OffsetDeleteResponse {
+            error_code,
+            ..Default::default()
+        }),
+        Response::ConsumerHeartbeat(_) => {
+            Response::ConsumerHeartbeat(ConsumerGroupHeartbeatResponse {
+                error_code,
+                ..Default::default()
+            })
+        }
+        Response::ConsumerDescribe(mut response) => {
+            for group in &mut response.groups {
+                *group = ConsumerGroupDescribed {
+                    group_id: std::mem::take(&mut group.group_id),
+                    error_code,
+                    ..Default::default()
+                };
+            }
+            Response::ConsumerDescribe(response)
         }
         Response::Describe(mut response) => {
             for group in &mut response.groups {

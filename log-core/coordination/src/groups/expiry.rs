@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::consumer::edit::end as end_consumer_group;
 use super::coordinator::{Cx, GroupCoordinator, TimerKey};
 use super::effect::Effect;
 use super::group::{Group, State};
@@ -45,7 +46,11 @@ fn expire_offsets(cx: &mut Cx<'_>, group: &mut Group) {
         group.drop_offset(&topic, partition);
     }
     if group.is_forgettable() {
-        tombstones.extend(records::group_tombstone(&group.id));
+        if group.consumer.is_some() {
+            tombstones.extend(end_consumer_group(cx, group));
+        } else {
+            tombstones.extend(records::group_tombstone(&group.id));
+        }
     }
     cx.append_in_batches(group, tombstones);
 }
@@ -62,6 +67,9 @@ fn is_expired(cx: &Cx<'_>, group: &Group, topic: &str, offset: &CommittedOffset)
 
 /// Since when nobody can have needed the offset, or `None` while somebody may.
 fn unused_since(group: &Group, topic: &str, offset: &CommittedOffset) -> Option<Timestamp> {
+    if group.consumer.is_some() {
+        return (!group.is_subscribed_to(topic)).then_some(offset.committed_at);
+    }
     if group.protocol_type.is_none() {
         // A consumer that assigns partitions to itself shows that it lives only by committing.
         return Some(offset.committed_at);

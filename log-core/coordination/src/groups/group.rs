@@ -7,6 +7,7 @@ use std::time::Duration;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
 
+use super::consumer::group::ConsumerGroup;
 use super::member::{Member, MemberId};
 use super::offsets::{CommittedOffset, OffsetMap};
 use super::subscription::{CONSUMER_PROTOCOL_TYPE, subscribed_topics};
@@ -69,6 +70,8 @@ pub(super) struct Group {
     pub(super) initial_delay: Option<InitialDelay>,
     /// Topics the members of this generation subscribe to, if they say so in Kafka's format.
     pub(super) subscribed: Option<BTreeSet<String>>,
+    /// The group if it is one of the consumer protocol; then everything above is as in a new one.
+    pub(super) consumer: Option<Box<ConsumerGroup>>,
     pub(super) offsets: OffsetMap,
     /// Offsets of open transactions, by producer id.
     pub(super) pending_offsets: BTreeMap<i64, OffsetMap>,
@@ -93,9 +96,27 @@ impl Group {
             pending_syncs: BTreeSet::new(),
             initial_delay: None,
             subscribed: None,
+            consumer: None,
             offsets: OffsetMap::default(),
             pending_offsets: BTreeMap::new(),
             written,
+        }
+    }
+
+    /// Forgets everything of the classic group; its offsets stay.
+    pub(super) fn reset_classic(&mut self) {
+        let mut fresh = Self::new(self.id.clone(), self.written);
+        std::mem::swap(&mut fresh.offsets, &mut self.offsets);
+        std::mem::swap(&mut fresh.pending_offsets, &mut self.pending_offsets);
+        fresh.consumer = self.consumer.take();
+        *self = fresh;
+    }
+
+    /// Whether nobody is in the group, by either protocol.
+    pub(super) fn has_no_members(&self) -> bool {
+        match &self.consumer {
+            Some(consumer) => consumer.members.is_empty(),
+            None => self.state == State::Empty,
         }
     }
 
@@ -293,7 +314,7 @@ impl Group {
             .unwrap_or_default()
     }
 
-    fn uses_consumer_protocol(&self) -> bool {
+    pub(super) fn uses_consumer_protocol(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER_PROTOCOL_TYPE)
     }
 
@@ -316,6 +337,9 @@ impl Group {
     /// Whether members may be consuming `topic`. A consumer group whose subscriptions cannot be
     /// read may consume anything.
     pub(super) fn is_subscribed_to(&self, topic: &str) -> bool {
+        if let Some(consumer) = &self.consumer {
+            return consumer.is_subscribed_to(topic);
+        }
         match &self.subscribed {
             Some(topics) => topics.contains(topic),
             None => self.uses_consumer_protocol(),
@@ -365,7 +389,7 @@ impl Group {
 
     /// Whether nothing would be lost if the group were forgotten.
     pub(super) fn is_forgettable(&self) -> bool {
-        self.state == State::Empty
+        self.has_no_members()
             && self.pending_joins.is_empty()
             && self.offsets.is_empty()
             && self.pending_offsets.is_empty()

@@ -3,6 +3,7 @@
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 
+use super::consumer::classic;
 use super::coordinator::{Cx, GroupCoordinator};
 use super::effect::{Effect, Response};
 use super::group::{Group, State};
@@ -22,6 +23,9 @@ impl GroupCoordinator {
                 (cx.outbox.last(), Err(ErrorCode::InvalidGroupId))
             }
             None => (cx.outbox.last(), Err(ErrorCode::UnknownMemberId)),
+            Some(group) if group.consumer.is_some() => {
+                (group.written, classic::beat(&mut cx, group, request))
+            }
             Some(group) => (group.written, beat(&mut cx, group, request)),
         };
         let error_code = result.err().unwrap_or(ErrorCode::None).code();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use headwater_wire::messages::consumer_group_describe::ConsumerGroupDescribeRequest;
+use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use headwater_wire::messages::delete_groups::DeleteGroupsRequest;
 use headwater_wire::messages::describe_groups::DescribeGroupsRequest;
 use headwater_wire::messages::heartbeat::HeartbeatRequest;
@@ -9,11 +11,13 @@ use headwater_wire::messages::join_group::JoinGroupRequest;
 use headwater_wire::messages::leave_group::LeaveGroupRequest;
 use headwater_wire::messages::list_groups::ListGroupsRequest;
 use headwater_wire::messages::offset_commit::OffsetCommitRequest;
+use headwater_wire::messages::offset_delete::OffsetDeleteRequest;
 use headwater_wire::messages::offset_fetch::OffsetFetchRequest;
 use headwater_wire::messages::sync_group::SyncGroupRequest;
 use headwater_wire::messages::txn_offset_commit::TxnOffsetCommitRequest;
 use uuid::Uuid;
 
+use super::topics::Topics;
 use crate::{AppendId, Marker, Token};
 
 /// Who sent a JoinGroup, for `DescribeGroups` and for the names of new members.
@@ -27,8 +31,8 @@ pub struct Client {
 
 /// A request for groups of this coordinator's partition.
 ///
-/// Requests that name several groups (DescribeGroups, DeleteGroups, OffsetFetch from version 8)
-/// are split by the caller, so that each coordinator sees only groups placed in its partition.
+/// Requests that name several groups (DescribeGroups, ConsumerGroupDescribe, DeleteGroups,
+/// OffsetFetch from version 8) are split by the caller, so that each coordinator sees only groups placed in its partition.
 /// Topics are known by name here: the caller resolves topic ids to names, leaves both in the
 /// request, and answers for ids it does not know.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +59,19 @@ pub enum Request {
     TxnOffsetCommit(TxnOffsetCommitRequest),
     /// OffsetFetch.
     OffsetFetch(OffsetFetchRequest),
+    /// ConsumerGroupHeartbeat.
+    ConsumerHeartbeat {
+        /// The request.
+        request: ConsumerGroupHeartbeatRequest,
+        /// Its sender.
+        client: Client,
+        /// A random id, used if a member id has to be made up.
+        fresh: Uuid,
+    },
+    /// ConsumerGroupDescribe. Authorized operations are the caller's to fill in.
+    ConsumerDescribe(ConsumerGroupDescribeRequest),
+    /// OffsetDelete.
+    OffsetDelete(OffsetDeleteRequest),
     /// DescribeGroups. Authorized operations are the caller's to fill in.
     Describe(DescribeGroupsRequest),
     /// ListGroups; sent to the coordinators of all partitions.
@@ -64,6 +81,10 @@ pub enum Request {
 }
 
 /// One thing that happened.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every input is a request, and inputs are not kept"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A request arrived.
@@ -72,6 +93,8 @@ pub enum Input {
         token: Token,
         /// The version it was sent in.
         version: i16,
+        /// The topics at the time of the request.
+        topics: Topics,
         /// The request.
         request: Request,
     },

@@ -4,32 +4,31 @@ use headwater_wire::ErrorCode;
 use headwater_wire::messages::join_group::{JoinGroupRequest, JoinGroupResponse};
 use uuid::Uuid;
 
+use super::consumer::classic;
+use super::consumer::edit::end as end_consumer_group;
 use super::coordinator::{Cx, GroupCoordinator, TimerKey, forget_if_untouched, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::group::{Group, State};
 use super::input::Client;
-use super::member::{Member, MemberId, Waiting, millis};
+use super::member::{Member, MemberId, NAME_MAX, Waiting, millis};
 use super::rebalance;
 use super::subscription::subscribed_topics;
 use crate::{Time, Token};
 
 /// From this version on a new dynamic member first gets its id and has to come back with it, so
 /// that lost answers leave no members behind (KIP-394).
-const MEMBER_ID_REQUIRED_FROM: i16 = 4;
+pub(super) const MEMBER_ID_REQUIRED_FROM: i16 = 4;
 /// From this version on a returning static leader is told that it leads, and to leave the
 /// assignment as it is (KIP-814).
 const SKIP_ASSIGNMENT_FROM: i16 = 9;
 
-/// Longest name in bytes, so that a member id made from it still fits in a string of the protocol.
-const NAME_MAX: usize = 32_000;
-
 /// A JoinGroup on its way through the group.
-struct Join {
-    waiting: Waiting,
-    request: JoinGroupRequest,
-    client: Client,
-    fresh: Uuid,
+pub(super) struct Join {
+    pub(super) waiting: Waiting,
+    pub(super) request: JoinGroupRequest,
+    pub(super) client: Client,
+    pub(super) fresh: Uuid,
 }
 
 impl GroupCoordinator {
@@ -60,8 +59,16 @@ impl GroupCoordinator {
             return;
         }
         let group_id = join.request.group_id.clone();
-        if join.request.member_id.is_empty() {
+        if let Some(group) = groups.get_mut(group_id.as_str())
+            && group.consumer.is_some()
+            && !group.has_no_members()
+        {
+            join_consumer_group(&mut cx, group, &join);
+        } else if join.request.member_id.is_empty() {
             let group = get_or_create(groups, &group_id, &cx);
+            // A group of the consumer protocol without members gives way to a classic one.
+            let ended = end_consumer_group(&mut cx, group);
+            cx.append_in_batches(group, ended);
             join_group(&mut cx, group, join);
             forget_if_untouched(groups, &group_id);
         } else if let Some(group) = groups.get_mut(group_id.as_str()) {
@@ -70,6 +77,13 @@ impl GroupCoordinator {
             reply_error(&mut cx, written, &join, ErrorCode::UnknownMemberId);
         }
     }
+}
+
+fn join_consumer_group(cx: &mut Cx<'_>, group: &mut Group, join: &Join) {
+    let Waiting { token, version } = join.waiting;
+    let response = classic::join(cx, group, join)
+        .unwrap_or_else(|(code, member_id)| errors::join(version, code, &member_id));
+    cx.reply(group.written, token, Response::Join(response));
 }
 
 fn check_request(

@@ -5,6 +5,7 @@ use headwater_wire::messages::leave_group::{
     LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse,
 };
 
+use super::consumer::classic;
 use super::coordinator::{Cx, GroupCoordinator};
 use super::effect::{Effect, Response};
 use super::group::Group;
@@ -69,6 +70,9 @@ fn leave_group(
     group: &mut Group,
     leaving: Vec<MemberIdentity>,
 ) -> Vec<MemberResponse> {
+    if group.consumer.is_some() {
+        return classic::leave(cx, group, leaving);
+    }
     let mut members_left = false;
     let responses = leaving
         .into_iter()

@@ -9,10 +9,12 @@ use headwater_wire::messages::list_groups::{ListGroupsRequest, ListGroupsRespons
 use super::coordinator::GroupCoordinator;
 use super::effect::{Effect, Response};
 use super::group::{Group, State};
+use super::subscription::CONSUMER_PROTOCOL_TYPE;
 use crate::{Time, Token};
 
-/// Kafka's name for the only type of group held here.
+/// Kafka's names for the types of groups held here.
 const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
 /// Kafka's name for the state of a group that does not exist.
 const DEAD: &str = "Dead";
 /// From this version on a group that does not exist is an error (KIP-1043).
@@ -31,18 +33,13 @@ impl GroupCoordinator {
             filter.is_empty()
                 || filter
                     .iter()
-                    .any(|wanted| wanted.eq_ignore_ascii_case(value))
+                    .any(|wanted| wanted.trim().eq_ignore_ascii_case(value))
         };
         let listed = groups
             .values()
-            .filter(|group| passes(&request.states_filter, group.state.name()))
-            .filter(|_| passes(&request.types_filter, CLASSIC))
-            .map(|group| ListedGroup {
-                group_id: group.id.to_string(),
-                protocol_type: group.protocol_type.clone().unwrap_or_default(),
-                group_state: group.state.name().to_owned(),
-                group_type: CLASSIC.to_owned(),
-            })
+            .map(list_group)
+            .filter(|group| passes(&request.states_filter, &group.group_state))
+            .filter(|group| passes(&request.types_filter, &group.group_type))
             .collect();
         let response = ListGroupsResponse {
             groups: listed,
@@ -64,15 +61,19 @@ impl GroupCoordinator {
             .groups
             .into_iter()
             .map(|id| match groups.get(id.as_str()) {
-                Some(group) => describe_group(group),
-                None if version >= NOT_FOUND_FROM => DescribedGroup {
+                Some(group) if group.consumer.is_none() => describe_group(group),
+                found if version >= NOT_FOUND_FROM => DescribedGroup {
                     error_code: ErrorCode::GroupIdNotFound.code(),
-                    error_message: Some(format!("group {id} not found")),
+                    error_message: Some(if found.is_some() {
+                        format!("group {id} is not a classic group")
+                    } else {
+                        format!("group {id} not found")
+                    }),
                     group_id: id,
                     group_state: DEAD.to_owned(),
                     ..Default::default()
                 },
-                None => DescribedGroup {
+                _ => DescribedGroup {
                     group_id: id,
                     group_state: DEAD.to_owned(),
                     ..Default::default()
@@ -84,6 +85,27 @@ impl GroupCoordinator {
             ..Default::default()
         };
         cx.reply(cx.outbox.last(), token, Response::Describe(response));
+    }
+}
+
+fn list_group(group: &Group) -> ListedGroup {
+    let (protocol_type, state, group_type) = match &group.consumer {
+        Some(consumer) => (
+            CONSUMER_PROTOCOL_TYPE.to_owned(),
+            consumer.state().name(),
+            CONSUMER,
+        ),
+        None => (
+            group.protocol_type.clone().unwrap_or_default(),
+            group.state.name(),
+            CLASSIC,
+        ),
+    };
+    ListedGroup {
+        group_id: group.id.to_string(),
+        protocol_type,
+        group_state: state.to_owned(),
+        group_type: group_type.to_owned(),
     }
 }
 

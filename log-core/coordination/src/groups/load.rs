@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use headwater_wire::DecodeError;
 use headwater_wire::internal::consumer_offsets::GroupMetadataValue;
 
+use super::consumer::change::Change;
+use super::consumer::group::ConsumerGroup;
+use super::consumer::sessions;
 use super::coordinator::{GroupCoordinator, Phase, Producer, TimerKey, get_or_create};
 use super::effect::Effect;
 use super::group::{Group, GroupId, State};
@@ -39,6 +42,7 @@ impl GroupCoordinator {
                 producer,
             } => match records::decode(key, value)? {
                 Decoded::Other => {}
+                Decoded::Consumer { group, change } => self.load_change(&group, change, written),
                 Decoded::Group { group, value } => self.load_group(&group, value, written),
                 Decoded::Offset {
                     group,
@@ -72,8 +76,9 @@ impl GroupCoordinator {
     /// answered from here on.
     pub fn finish_loading(&mut self, time: Time, out: &mut Vec<Effect>) {
         self.phase = Phase::Active;
-        self.groups
-            .retain(|_, group| !group.is_forgettable() || group.protocol_type.is_some());
+        self.groups.retain(|_, group| {
+            !group.is_forgettable() || group.protocol_type.is_some() || group.consumer.is_some()
+        });
         for producer in self.producers.values_mut() {
             producer.last_seen = time.wall;
         }
@@ -81,6 +86,14 @@ impl GroupCoordinator {
         for group in groups.values_mut() {
             for member in group.members.values() {
                 cx.restart_session(&group.id, member);
+            }
+            let consumers = group
+                .consumer
+                .iter()
+                .flat_map(|consumer| consumer.members.values());
+            for member in consumers {
+                sessions::restart(&mut cx, &group.id, member);
+                sessions::watch_revocation(&mut cx, &group.id, member);
             }
             if group.members.len() > cx.config.max_size {
                 rebalance::prepare(&mut cx, group);
@@ -106,12 +119,37 @@ impl GroupCoordinator {
         producer.groups.insert(group);
     }
 
+    fn load_change(&mut self, id: &str, change: Change, written: AppendId) {
+        let is_end = matches!(change, Change::Epoch(None));
+        let mut out = Vec::new();
+        let (groups, cx) = self.split(Time::default(), &mut out);
+        let group = get_or_create(groups, id, &cx);
+        group.written = written;
+        if is_end {
+            group.consumer = None;
+        } else if change.is_end_of_something() {
+            if let Some(consumer) = &mut group.consumer {
+                consumer.apply(change);
+            }
+        } else {
+            if group.consumer.is_none() {
+                // What comes later in the log says what the group is.
+                group.reset_classic();
+            }
+            group
+                .consumer
+                .get_or_insert_with(|| Box::new(ConsumerGroup::new()))
+                .apply(change);
+        }
+    }
+
     fn load_group(&mut self, id: &str, value: Option<GroupMetadataValue>, written: AppendId) {
         let before = self.groups.remove(id);
         let Some(value) = value else {
             // Offsets outlive the record of their group; a deletion has a tombstone for each.
             if let Some(before) = before {
                 let mut group = Group::new(before.id, written);
+                group.consumer = before.consumer;
                 group.offsets = before.offsets;
                 group.pending_offsets = before.pending_offsets;
                 self.groups.insert(group.id.clone(), group);

@@ -9,7 +9,10 @@ use headwater_wire::messages::join_group::{JoinGroupRequest, JoinGroupRequestPro
 use super::input::Client;
 use crate::Token;
 
-/// The id a coordinator gives to a member.
+/// Longest name in bytes, so that a member id made from it still fits in a string of the protocol.
+pub(super) const NAME_MAX: usize = 32_000;
+
+/// The id of a member.
 pub(super) type MemberId = Arc<str>;
 
 /// A JoinGroup or SyncGroup that waits for the rest of the group.

@@ -9,6 +9,7 @@ use headwater_wire::messages::offset_commit::{
 };
 use uuid::Uuid;
 
+use super::consumer::offsets::{self, Permission};
 use super::coordinator::{Cx, GroupCoordinator, forget_if_untouched, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
@@ -51,7 +52,9 @@ impl GroupCoordinator {
             instance_id: request.group_instance_id.as_deref(),
             generation,
         };
-        let response = match check_committer(group, &committer, false) {
+        let checked = check_committer(group, &committer, false, version)
+            .and_then(|permission| check_partitions(&cx, &permission, &request));
+        let response = match checked {
             Err(code) => errors::offset_commit(&request, code),
             Ok(()) => {
                 keep_alive(&mut cx, group, &request.member_id);
@@ -72,8 +75,40 @@ pub(super) struct Committer<'a> {
     pub(super) generation: i32,
 }
 
+/// A commit of which any partition is refused is refused as a whole.
+fn check_partitions(
+    cx: &Cx<'_>,
+    permission: &Permission<'_>,
+    request: &OffsetCommitRequest,
+) -> Result<(), ErrorCode> {
+    for topic in &request.topics {
+        let id = if topic.topic_id.is_nil() {
+            cx.topics.find(&topic.name).map(|(id, _)| id)
+        } else {
+            Some(topic.topic_id)
+        };
+        for partition in &topic.partitions {
+            permission.check(id, partition.partition_index)?;
+        }
+    }
+    Ok(())
+}
+
 /// Fences commits of former members and former generations.
-pub(super) fn check_committer(
+pub(super) fn check_committer<'a>(
+    group: &'a Group,
+    committer: &Committer<'_>,
+    is_transactional: bool,
+    version: i16,
+) -> Result<Permission<'a>, ErrorCode> {
+    if let Some(consumer) = &group.consumer {
+        return offsets::check_committer(consumer, committer, is_transactional, version);
+    }
+    check_classic_committer(group, committer, is_transactional)?;
+    Ok(Permission::Everything)
+}
+
+fn check_classic_committer(
     group: &Group,
     committer: &Committer<'_>,
     is_transactional: bool,

@@ -8,6 +8,7 @@ use headwater_wire::messages::offset_fetch::{
 };
 use uuid::Uuid;
 
+use super::consumer::offsets::check_fetch;
 use super::coordinator::GroupCoordinator;
 use super::effect::{Effect, Response};
 use super::group::Group;
@@ -91,11 +92,20 @@ fn fetch_group(
     wanted: OffsetFetchRequestGroup,
     require_stable: bool,
 ) -> OffsetFetchResponseGroup {
+    if let Some(consumer) = group.and_then(|group| group.consumer.as_deref())
+        && let Err(code) = check_fetch(consumer, wanted.member_id.as_deref(), wanted.member_epoch)
+    {
+        return OffsetFetchResponseGroup {
+            group_id: wanted.group_id,
+            error_code: code.code(),
+            ..Default::default()
+        };
+    }
     let topic = |name: String, topic_id: Uuid, indexes: &[i32]| OffsetFetchResponseTopics {
         partitions: indexes
             .iter()
             .map(|index| {
-                let found = look_up(group, &name, *index, require_stable);
+                let found = look_up(group, &name, topic_id, *index, require_stable);
                 OffsetFetchResponsePartitions {
                     partition_index: *index,
                     committed_offset: found.offset,
@@ -110,12 +120,7 @@ fn fetch_group(
     };
     let topics = match wanted.topics {
         None => all_topics(group)
-            .map(|(name, indexes)| {
-                let topic_id = group
-                    .and_then(|group| group.offsets.topic(&name)?.values().next())
-                    .map_or_else(Uuid::nil, |offset| offset.topic_id);
-                topic(name, topic_id, &indexes)
-            })
+            .map(|(name, indexes)| topic(name, Uuid::nil(), &indexes))
             .collect(),
         Some(topics) => topics
             .into_iter()
@@ -138,7 +143,7 @@ fn fetch_topic(
     let partitions = indexes
         .iter()
         .map(|index| {
-            let found = look_up(group, &name, *index, require_stable);
+            let found = look_up(group, &name, Uuid::nil(), *index, require_stable);
             OffsetFetchResponsePartition {
                 partition_index: *index,
                 committed_offset: found.offset,
@@ -161,6 +166,7 @@ struct Found<'a> {
 fn look_up<'a>(
     group: Option<&'a Group>,
     topic: &str,
+    topic_id: Uuid,
     partition: i32,
     require_stable: bool,
 ) -> Found<'a> {
@@ -179,6 +185,8 @@ fn look_up<'a>(
     }
     match group.offsets.get(topic, partition) {
         None => nothing(ErrorCode::None),
+        // It was committed for another topic of the same name.
+        Some(found) if !topic_id.is_nil() && !found.is_of(topic_id) => nothing(ErrorCode::None),
         Some(CommittedOffset {
             offset,
             leader_epoch,

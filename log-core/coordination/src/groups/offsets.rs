@@ -23,6 +23,13 @@ pub(super) struct CommittedOffset {
     pub(super) written: AppendId,
 }
 
+impl CommittedOffset {
+    /// Whether it can be of the topic with this id.
+    pub(super) fn is_of(&self, topic_id: Uuid) -> bool {
+        self.topic_id.is_nil() || self.topic_id == topic_id
+    }
+}
+
 /// Offsets by topic, then partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OffsetMap(BTreeMap<String, BTreeMap<i32, CommittedOffset>>);
@@ -34,10 +41,6 @@ impl OffsetMap {
 
     pub(super) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
         self.0.get(topic)?.get(&partition)
-    }
-
-    pub(super) fn topic(&self, topic: &str) -> Option<&BTreeMap<i32, CommittedOffset>> {
-        self.0.get(topic)
     }
 
     pub(super) fn topics(

@@ -7,6 +7,7 @@ use headwater_wire::internal::consumer_offsets::{
 use headwater_wire::internal::{self, OffsetsKey};
 use headwater_wire::{DecodeError, EncodeError};
 
+use super::consumer::change::Change;
 use super::group::Group;
 use super::offsets::CommittedOffset;
 use crate::{AppendId, Record, Timestamp};
@@ -34,7 +35,9 @@ pub(super) enum Decoded {
         group: String,
         value: Option<GroupMetadataValue>,
     },
-    /// A kind of record that classic groups do not have.
+    /// A group of the consumer protocol.
+    Consumer { group: String, change: Change },
+    /// A kind of record that groups here do not have.
     Other,
 }
 
@@ -58,7 +61,10 @@ pub(super) fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, Decode
                 value,
             })
         }
-        OffsetsKey::Other(_) => Ok(Decoded::Other),
+        other => Ok(match Change::from_record(other, value)? {
+            Some((group, change)) => Decoded::Consumer { group, change },
+            None => Decoded::Other,
+        }),
     }
 }
 

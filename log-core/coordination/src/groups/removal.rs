@@ -5,9 +5,10 @@ use headwater_wire::messages::delete_groups::{
     DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse,
 };
 
+use super::consumer::edit::end as end_consumer_group;
 use super::coordinator::{Cx, GroupCoordinator};
 use super::effect::{Effect, Response};
-use super::group::{Group, State};
+use super::group::Group;
 use super::rebalance;
 use super::records;
 use crate::{Time, Token};
@@ -25,7 +26,7 @@ impl GroupCoordinator {
         for group_id in request.groups_names {
             let error = match groups.get_mut(group_id.as_str()) {
                 None => ErrorCode::GroupIdNotFound,
-                Some(group) if group.state != State::Empty => ErrorCode::NonEmptyGroup,
+                Some(group) if !group.has_no_members() => ErrorCode::NonEmptyGroup,
                 Some(group) => {
                     delete_group(&mut cx, group);
                     groups.remove(group_id.as_str());
@@ -59,6 +60,10 @@ fn delete_group(cx: &mut Cx<'_>, group: &mut Group) {
         .flat_map(|offsets| offsets.iter())
         .flat_map(|(topic, partition, _)| records::offset_tombstone(&group.id, topic, partition))
         .collect();
-    tombstones.extend(records::group_tombstone(&group.id));
+    if group.consumer.is_some() {
+        tombstones.extend(end_consumer_group(cx, group));
+    } else {
+        tombstones.extend(records::group_tombstone(&group.id));
+    }
     cx.append_in_batches(group, tombstones);
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::consumer::heartbeat::Beat;
+use super::consumer::sessions;
 use super::coordinator::{GroupCoordinator, Phase, TimerKey};
 use super::effect::{Effect, Response};
 use super::errors;
@@ -22,8 +24,12 @@ impl GroupCoordinator {
             Input::Request {
                 token,
                 version,
+                topics,
                 request,
             } => {
+                if topics.version() >= self.topics.version() {
+                    self.topics = topics;
+                }
                 self.request(token, version, request, time, out);
             }
             Input::EndTransaction { token, marker } => {
@@ -67,7 +73,23 @@ impl GroupCoordinator {
                 self.offset_commit(token, version, request, time, out);
             }
             Request::TxnOffsetCommit(request) => {
-                self.txn_offset_commit(token, request, time, out);
+                self.txn_offset_commit(token, version, request, time, out);
+            }
+            Request::OffsetDelete(request) => self.offset_delete(token, request, time, out),
+            Request::ConsumerHeartbeat {
+                request,
+                client,
+                fresh,
+            } => {
+                let beat = Beat {
+                    request,
+                    client,
+                    fresh,
+                };
+                self.consumer_heartbeat(token, version, beat, time, out);
+            }
+            Request::ConsumerDescribe(request) => {
+                self.consumer_describe(token, request, time, out);
             }
             Request::OffsetFetch(request) => {
                 self.offset_fetch(token, version, request, time, out);
@@ -103,9 +125,18 @@ impl GroupCoordinator {
                     rebalance::sync_time_is_over(&mut cx, group);
                 }
             }
-            TimerKey::Session(id, member) => {
+            TimerKey::Session(id, member) => match groups.get_mut(&id) {
+                Some(group) if group.consumer.is_some() => {
+                    sessions::is_over(&mut cx, group, &member);
+                }
+                Some(group) => rebalance::session_is_over(&mut cx, group, &member),
+                None => {}
+            },
+            TimerKey::Revocation(id, member)
+            | TimerKey::ClassicJoin(id, member)
+            | TimerKey::ClassicSync(id, member) => {
                 if let Some(group) = groups.get_mut(&id) {
-                    rebalance::session_is_over(&mut cx, group, &member);
+                    sessions::is_over(&mut cx, group, &member);
                 }
             }
             TimerKey::Expiry => self.expire(time, out),
@@ -177,6 +208,7 @@ fn refuse(input: Input, out: &mut Vec<Effect>) {
             token,
             version,
             request,
+            ..
         } => {
             let code = ErrorCode::CoordinatorLoadInProgress;
             (token, errors::refusal(request, version, code))

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
 
+use super::consumer::classic;
 use super::coordinator::{Cx, GroupCoordinator, TimerKey};
 use super::effect::{Effect, Response};
 use super::errors;
@@ -30,6 +31,11 @@ impl GroupCoordinator {
                 (cx.outbox.last(), Err(ErrorCode::InvalidGroupId))
             }
             None => (cx.outbox.last(), Err(ErrorCode::UnknownMemberId)),
+            Some(group) if group.consumer.is_some() => {
+                let result = classic::sync(&mut cx, group, request)
+                    .map(|response| cx.reply(group.written, token, Response::Sync(response)));
+                (group.written, result)
+            }
             Some(group) => {
                 let result = check(group, &request)
                     .map(|()| sync_group(&mut cx, group, Waiting { token, version }, request));

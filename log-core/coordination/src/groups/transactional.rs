@@ -9,6 +9,7 @@ use headwater_wire::messages::txn_offset_commit::{
 };
 use uuid::Uuid;
 
+use super::consumer::offsets::Permission;
 use super::coordinator::{Cx, GroupCoordinator, Producer, forget_if_untouched, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
@@ -22,6 +23,7 @@ impl GroupCoordinator {
     pub(super) fn txn_offset_commit(
         &mut self,
         token: Token,
+        version: i16,
         request: TxnOffsetCommitRequest,
         time: Time,
         out: &mut Vec<Effect>,
@@ -46,7 +48,14 @@ impl GroupCoordinator {
             instance_id: request.group_instance_id.as_deref(),
             generation: request.generation_id,
         };
-        let response = match check_committer(group, &committer, true) {
+        let checked = check_committer(group, &committer, true, version)
+            .and_then(|permission| check_partitions(&cx, &permission, &request))
+            // There is no error of its own for epochs in this API.
+            .map_err(|code| match code {
+                ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+                other => other,
+            });
+        let response = match checked {
             Err(code) => errors::txn_offset_commit(&request, code),
             Ok(()) => commit(&mut cx, group, &request),
         };
@@ -98,6 +107,20 @@ impl GroupCoordinator {
             }
         }
     }
+}
+
+fn check_partitions(
+    cx: &Cx<'_>,
+    permission: &Permission<'_>,
+    request: &TxnOffsetCommitRequest,
+) -> Result<(), ErrorCode> {
+    for topic in &request.topics {
+        let id = cx.topics.find(&topic.name).map(|(id, _)| id);
+        for partition in &topic.partitions {
+            permission.check(id, partition.partition_index)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_producer(cx: &Cx<'_>, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {

@@ -78,6 +78,7 @@ fn a_coordinator_that_is_loading_refuses_everything() {
     let request = Request::OffsetCommit(committing("", -1, 0, 1));
     let input = Input::Request {
         token: Token(1),
+        topics: headwater_coordination::groups::Topics::default(),
         version: 9,
         request,
     };
@@ -102,7 +103,7 @@ fn records_of_other_kinds_are_skipped_and_damaged_ones_are_errors() {
     };
     assert!(
         machine
-            .load(record(&[0, 3, 0, 1, b'g'], &[0, 0, 0, 0, 0, 1]))
+            .load(record(&[0, 11, 0, 1, b'g'], &[0, 0, 0, 0, 0, 1]))
             .is_ok()
     );
     assert!(machine.load(record(&[0, 1, 0, 9], &[])).is_err());

@@ -1,6 +1,12 @@
 //! Consumer groups, driven through `step` alone.
 
 #[cfg(test)]
+mod consumer_protocol;
+#[cfg(test)]
+mod consumer_random;
+#[cfg(test)]
+mod consumers;
+#[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod expiry;
@@ -8,6 +14,8 @@ mod expiry;
 mod listing;
 #[cfg(test)]
 mod membership;
+#[cfg(test)]
+mod migration;
 #[cfg(test)]
 mod offsets;
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! A coordinator with its log, its clock and its clients.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_coordination::groups::{
-    Client, Effect, GroupConfig, GroupCoordinator, Input, Request, Response,
+    Client, Effect, GroupConfig, GroupCoordinator, GroupSettings, Input, Request, Response, Topics,
+    TopicsView,
 };
 use headwater_coordination::{
     Append, AppendId, LogEntry, Marker, Now, ProducerIdentity, Time, Timestamp, Token,
@@ -37,6 +39,65 @@ use uuid::Uuid;
 pub(crate) const GROUP: &str = "g";
 pub(crate) const TOPIC: &str = "t";
 
+/// The topics of the world: a name, an id and a number of partitions each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FewTopics {
+    version: u64,
+    ids: u128,
+    by_name: BTreeMap<String, (Uuid, i32)>,
+    pub(crate) settings: GroupSettings,
+}
+
+impl FewTopics {
+    /// Makes a topic or lets it grow, and returns its id.
+    pub(crate) fn set(&mut self, name: &str, partitions: i32) -> Uuid {
+        self.version += 1;
+        let topic = self.by_name.entry(name.to_owned()).or_insert_with(|| {
+            self.ids += 1;
+            (Uuid::from_u128(0x7000 + self.ids), 0)
+        });
+        topic.1 = partitions;
+        topic.0
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.version += 1;
+        self.by_name.remove(name);
+    }
+
+    /// Every partition of every topic.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = (&str, Uuid, i32)> {
+        self.by_name.iter().flat_map(|(name, (id, count))| {
+            (0..*count).map(move |index| (name.as_str(), *id, index))
+        })
+    }
+}
+
+impl TopicsView for FewTopics {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn find(&self, name: &str) -> Option<(Uuid, i32)> {
+        self.by_name.get(name).copied()
+    }
+
+    fn name_of(&self, id: Uuid) -> Option<&str> {
+        self.by_name
+            .iter()
+            .find(|(_, (other, _))| *other == id)
+            .map(|(name, _)| name.as_str())
+    }
+
+    fn for_each_name(&self, each: &mut dyn FnMut(&str)) {
+        self.by_name.keys().for_each(|name| each(name));
+    }
+
+    fn group_settings(&self, _group_id: &str) -> GroupSettings {
+        self.settings
+    }
+}
+
 pub(crate) struct World {
     pub(crate) machine: GroupCoordinator,
     pub(crate) config: GroupConfig,
@@ -49,6 +110,7 @@ pub(crate) struct World {
     pub(crate) replies: BTreeMap<Token, Response>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) failed: bool,
+    pub(crate) topics: FewTopics,
     wake: Option<Now>,
     tokens: u64,
     ids: u128,
@@ -77,6 +139,7 @@ impl World {
             replies: BTreeMap::new(),
             effects: Vec::new(),
             failed: false,
+            topics: FewTopics::default(),
             wake: None,
             tokens: 0,
             ids: 0,
@@ -175,6 +238,7 @@ impl World {
         self.step(Input::Request {
             token,
             version,
+            topics: Topics::new(Arc::new(self.topics.clone())),
             request,
         });
         token
