@@ -19,7 +19,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let take = take_body(&fields, &tagged);
     let schema = fields.iter().map(field_schema);
     let message = message
-        .map(|message| message_impl(name, &message))
+        .map(|message| message_impl(name, &message, &fields))
         .transpose()?;
     Ok(quote! {
         #default
@@ -56,7 +56,11 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     })
 }
 
-fn message_impl(name: &Ident, message: &MessageAttributes) -> syn::Result<TokenStream> {
+fn message_impl(
+    name: &Ident,
+    message: &MessageAttributes,
+    fields: &[KafkaField<'_>],
+) -> syn::Result<TokenStream> {
     let min = message.versions.min;
     let max = message
         .versions
@@ -71,12 +75,24 @@ fn message_impl(name: &Ident, message: &MessageAttributes) -> syn::Result<TokenS
             }
         }
     });
+    let error_code = fields.iter().find(|field| field.name == "error_code");
+    let refusal = error_code.map(|field| {
+        let is_there = field.versions.condition().unwrap_or(quote!(true));
+        quote! {
+            fn refusal(error_code: i16, version: i16) -> ::core::option::Option<Self> {
+                let _ = version;
+                (#is_there).then(|| Self { error_code, ..::core::default::Default::default() })
+            }
+        }
+    });
     Ok(quote! {
         impl ::headwater_wire::codec::Message for #name {
             const NAME: &'static str = stringify!(#name);
             const MIN_VERSION: i16 = #min;
             const MAX_VERSION: i16 = #max;
             const FLEXIBLE_FROM: i16 = #flexible;
+
+            #refusal
         }
 
         #request

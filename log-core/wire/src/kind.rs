@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use crate::catalog::each_api;
 use crate::codec::{DecodeError, Decoder, EncodeError, Encoder, Message};
-use crate::{ApiKey, frame, messages};
+use crate::{ApiKey, ErrorCode, frame, messages};
 
 /// A request or response is not the one that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +74,15 @@ macro_rules! kinds {
             pub fn key(&self) -> ApiKey {
                 match self {
                     $(Self::$name(_) => ApiKey::$name,)+
+                }
+            }
+
+            /// The response of `key` that says nothing but this error, if it has a place for one
+            /// at its top in `version`.
+            pub fn refusal(key: ApiKey, error: ErrorCode, version: i16) -> Option<Self> {
+                match key {
+                    $(ApiKey::$name => Message::refusal(error.code(), version).map(Self::$name),)+
+                    _ => None,
                 }
             }
 

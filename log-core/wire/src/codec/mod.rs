@@ -96,6 +96,12 @@ pub trait Message: Structure + Default {
         input.set_flexible(version >= Self::FLEXIBLE_FROM);
         Self::take(input, version)
     }
+
+    /// A message that says nothing but this error, if it has a place for one at its top in
+    /// `version`.
+    fn refusal(_error_code: i16, _version: i16) -> Option<Self> {
+        None
+    }
 }
 
 /// A message that asks for another. All of them stand in the [`catalog`](crate::catalog).
