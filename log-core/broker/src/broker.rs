@@ -248,6 +248,13 @@ async fn open_node(
             expected: cluster_id,
         });
     }
+    let features = quorum.image().features.clone();
+    if let Some(levels) = features.missing() {
+        let expected = features.epoch;
+        quorum
+            .submit(Command::FinalizeFeatures { expected, levels })
+            .await?;
+    }
     let broker_epoch = register(&quorum, &config, address, random.as_ref()).await?;
     let live = Arc::new(LiveConfig::new(config.clone()));
     let topics = Topics::new(storage.clone(), Arc::clone(&live));

@@ -26,32 +26,17 @@ impl Node {
             return Ok(Arc::clone(topic));
         }
         let settings = &self.config.settings;
-        let (partitions, factor, segment_bytes) = match name {
+        let (partitions, factor) = match name {
             CONSUMER_OFFSETS => (
                 settings.offsets_topic_partitions,
                 settings.offsets_topic_replication_factor,
-                settings.offsets_topic_segment_bytes,
             ),
             _ => (
                 settings.transaction_topic_partitions,
                 settings.transaction_topic_replication_factor,
-                settings.transaction_topic_segment_bytes,
             ),
         };
-        // Compacted from the first segment on, small segments so that there is something closed
-        // to compact; fsync whatever the broker's default for topics is.
-        let configs = [
-            ("cleanup.policy", "compact".to_owned()),
-            ("compression.type", "producer".to_owned()),
-            ("durability", "fsync".to_owned()),
-            ("segment.bytes", segment_bytes.to_string()),
-        ];
-        let configs = configs.map(|(name, value)| (name.to_owned(), value));
-        let mut configs = BTreeMap::from(configs);
-        if name == TRANSACTION_STATE {
-            let replicas = settings.transaction_topic_min_insync_replicas;
-            configs.insert("min.insync.replicas".to_owned(), replicas.to_string());
-        }
+        let configs = self.internal_topic_configs(name);
         let replicas = self.place_replicas(partitions, factor)?;
         let created = match self.check_new_topic(name, replicas, configs) {
             Ok(topic) => self.create_topic(topic).await,
@@ -69,5 +54,29 @@ impl Node {
                 format!("internal topic {name} was deleted while it was created"),
             )
         })
+    }
+
+    /// The configuration that an internal topic is created with.
+    pub(crate) fn internal_topic_configs(&self, name: &str) -> BTreeMap<String, String> {
+        let settings = &self.config.settings;
+        let segment_bytes = match name {
+            CONSUMER_OFFSETS => settings.offsets_topic_segment_bytes,
+            _ => settings.transaction_topic_segment_bytes,
+        };
+        // Compacted from the first segment on, small segments so that there is something closed
+        // to compact; fsync whatever the broker's default for topics is.
+        let configs = [
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", "producer".to_owned()),
+            ("durability", "fsync".to_owned()),
+            ("segment.bytes", segment_bytes.to_string()),
+        ];
+        let configs = configs.map(|(name, value)| (name.to_owned(), value));
+        let mut configs = BTreeMap::from(configs);
+        if name == TRANSACTION_STATE {
+            let replicas = settings.transaction_topic_min_insync_replicas;
+            configs.insert("min.insync.replicas".to_owned(), replicas.to_string());
+        }
+        configs
     }
 }

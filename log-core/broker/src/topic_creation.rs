@@ -13,8 +13,9 @@ use crate::quorum::QuorumError;
 
 /// Longest topic name. Kafka keeps room for a partition number in a file name of 255.
 const NAME_MAX: usize = 249;
-/// Partitions one request may create in a topic. Each costs memory for as long as it exists.
-const PARTITIONS_MAX: i32 = 100_000;
+/// Partitions that one request may create, as Kafka has it. Each costs memory for as long as it
+/// exists.
+pub(crate) const PARTITIONS_MAX: usize = 10_000;
 
 /// Why a topic was not created or changed, as clients are told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +31,22 @@ impl TopicRefused {
             code,
             message: message.into(),
         }
+    }
+}
+
+impl TopicRefused {
+    /// A request would create more partitions than one may.
+    pub(crate) fn too_many_partitions() -> Self {
+        Self::new(
+            ErrorCode::PolicyViolation,
+            format!("one request may create {PARTITIONS_MAX} partitions at most"),
+        )
+    }
+
+    /// The client gave no time to work in.
+    pub(crate) fn timed_out() -> Self {
+        let error = ErrorCode::RequestTimedOut;
+        Self::new(error, error.message())
     }
 }
 
@@ -51,6 +68,7 @@ impl From<CommandError> for TopicRefused {
             CommandError::UnknownTopic { .. } => ErrorCode::UnknownTopicId,
             CommandError::PartitionCountChanged { .. } => ErrorCode::InvalidPartitions,
             CommandError::StaleBroker { .. } => ErrorCode::StaleBrokerEpoch,
+            CommandError::FeaturesChanged { .. } => ErrorCode::FeatureUpdateFailed,
             CommandError::TopicIdTaken { .. } | CommandError::ProducerIds { .. } => {
                 ErrorCode::UnknownServerError
             }
@@ -168,11 +186,14 @@ impl Node {
         } else {
             partitions
         };
-        if !(1..=PARTITIONS_MAX).contains(&count) {
+        if count < 1 {
             return Err(TopicRefused::new(
                 ErrorCode::InvalidPartitions,
-                format!("number of partitions {count} is not between 1 and {PARTITIONS_MAX}"),
+                format!("number of partitions {count} is not at least 1"),
             ));
+        }
+        if count.unsigned_abs() as usize > PARTITIONS_MAX {
+            return Err(TopicRefused::too_many_partitions());
         }
         let topics = self.topics.load();
         let brokers: Vec<i32> = topics.image.brokers.keys().copied().collect();

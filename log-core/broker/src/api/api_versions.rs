@@ -9,24 +9,16 @@ use headwater_wire::{ApiKey, ErrorCode, catalog};
 
 use super::{Handler, Reply};
 use crate::context::RequestContext;
+use crate::metadata::FEATURES;
 use crate::node::Node;
 
 pub(crate) struct ApiVersions;
-
-/// Features and the level they are at. `group.version` 1 is the consumer protocol of KIP-848;
-/// `transaction.version` 2 is an epoch for each transaction; `metadata.version` 25 is the level of
-/// Kafka 4.0, whose requests are served.
-const FEATURES: [(&str, i16, i16); 3] = [
-    ("group.version", 0, 1),
-    ("metadata.version", 7, 25),
-    ("transaction.version", 0, 2),
-];
 
 impl Handler for ApiVersions {
     type Request = ApiVersionsRequest;
 
     fn start(
-        _node: &Arc<Node>,
+        node: &Arc<Node>,
         _context: &RequestContext,
         request: ApiVersionsRequest,
     ) -> Reply<ApiVersionsResponse> {
@@ -36,34 +28,39 @@ impl Handler for ApiVersions {
                 .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
         };
         let valid = named(&request.client_software_name) && named(&request.client_software_version);
-        let error = if valid {
-            ErrorCode::None
-        } else {
-            ErrorCode::InvalidRequest
-        };
-        Reply::Now(response(error))
+        if !valid {
+            return Reply::Now(ApiVersionsResponse {
+                error_code: ErrorCode::InvalidRequest.code(),
+                ..Default::default()
+            });
+        }
+        Reply::Now(response(node, ErrorCode::None))
     }
 }
 
 /// The answer, whatever version was asked in: one that is too new is answered in version 0 with
 /// `UNSUPPORTED_VERSION`, and the client asks again in one of these.
-pub(crate) fn response(error: ErrorCode) -> ApiVersionsResponse {
+pub(crate) fn response(node: &Node, error: ErrorCode) -> ApiVersionsResponse {
     let api_keys = super::served().filter_map(version_range).collect();
-    let supported = FEATURES.iter().map(|(name, min, max)| SupportedFeatureKey {
-        name: (*name).to_owned(),
-        min_version: *min,
-        max_version: *max,
+    let supported = FEATURES.iter().map(|feature| SupportedFeatureKey {
+        name: feature.name.to_owned(),
+        min_version: feature.min,
+        max_version: feature.max,
     });
-    let finalized = FEATURES.iter().map(|(name, _, max)| FinalizedFeatureKey {
-        name: (*name).to_owned(),
-        max_version_level: *max,
-        min_version_level: *max,
-    });
+    let features = &node.quorum.image().features;
+    let finalized = features
+        .levels
+        .iter()
+        .map(|(name, level)| FinalizedFeatureKey {
+            name: name.clone(),
+            max_version_level: *level,
+            min_version_level: *level,
+        });
     ApiVersionsResponse {
         error_code: error.code(),
         api_keys,
         supported_features: supported.collect(),
-        finalized_features_epoch: 1,
+        finalized_features_epoch: features.epoch,
         finalized_features: finalized.collect(),
         ..Default::default()
     }

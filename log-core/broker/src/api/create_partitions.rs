@@ -14,7 +14,7 @@ use crate::context::RequestContext;
 use crate::internal_topics;
 use crate::metadata::Command;
 use crate::node::Node;
-use crate::topic_creation::TopicRefused;
+use crate::topic_creation::{PARTITIONS_MAX, TopicRefused};
 
 pub(crate) struct CreatePartitions;
 
@@ -29,13 +29,22 @@ impl Handler for CreatePartitions {
         let node = Arc::clone(node);
         Reply::later(async move {
             let mut seen = HashSet::new();
+            let names = request.topics.iter().map(|topic| topic.name.clone());
+            let doubled: HashSet<String> =
+                names.filter(|name| !seen.insert(name.clone())).collect();
             let mut results = Vec::with_capacity(request.topics.len());
             for topic in request.topics {
-                let grown = if seen.insert(topic.name.clone()) {
-                    grow(&node, &topic, request.validate_only).await
-                } else {
+                // Named more than once, it is answered once: clients key the answer by name.
+                if !seen.remove(&topic.name) {
+                    continue;
+                }
+                let grown = if request.timeout_ms <= 0 {
+                    Err(TopicRefused::timed_out())
+                } else if doubled.contains(&topic.name) {
                     let message = "the topic is named more than once in the request";
                     Err(TopicRefused::new(ErrorCode::InvalidRequest, message))
+                } else {
+                    grow(&node, &topic, request.validate_only).await
                 };
                 results.push(result(topic.name, grown));
             }
@@ -92,6 +101,9 @@ async fn grow(
         return Err(TopicRefused::new(ErrorCode::InvalidPartitions, message));
     }
     let added = topic.count - expected;
+    if usize::try_from(added).is_ok_and(|added| added > PARTITIONS_MAX) {
+        return Err(TopicRefused::too_many_partitions());
+    }
     let replicas = match &topic.assignments {
         Some(given) => {
             if i32::try_from(given.len()) != Ok(added) {

@@ -1,6 +1,6 @@
 //! CreateTopics.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -12,11 +12,15 @@ use headwater_wire::messages::create_topics::{
 use super::configs::topic_entries;
 use super::{Handler, Reply};
 use crate::context::RequestContext;
+use crate::internal_topics;
 use crate::metadata::NewTopic;
 use crate::node::Node;
-use crate::topic_creation::TopicRefused;
+use crate::topic_creation::{PARTITIONS_MAX, TopicRefused};
 
 pub(crate) struct CreateTopics;
+
+/// Where KRaft keeps metadata. Nobody may take the name for something else.
+const CLUSTER_METADATA: &str = "__cluster_metadata";
 
 impl Handler for CreateTopics {
     type Request = CreateTopicsRequest;
@@ -32,33 +36,27 @@ impl Handler for CreateTopics {
 }
 
 async fn create_all(node: &Node, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let mut seen = HashSet::new();
-    let mut doubled = HashSet::new();
-    for topic in &request.topics {
-        if !seen.insert(topic.name.clone()) {
-            doubled.insert(topic.name.clone());
-        }
-    }
     let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        if doubled.contains(&topic.name) {
-            // Named twice, it is answered once: clients key the answer by name.
-            if seen.remove(&topic.name) {
-                let refused = TopicRefused::new(
-                    ErrorCode::InvalidRequest,
-                    format!(
-                        "topic {} is named more than once in the request",
-                        topic.name
-                    ),
-                );
-                topics.push(refusal(&topic.name, refused));
-            }
-            continue;
-        }
-        topics.push(match create(node, topic, request.validate_only).await {
-            Ok(result) => result,
-            Err(refused) => refusal(&topic.name, refused),
-        });
+    let (once, doubled) = by_name(&request.topics);
+    let refused = if request.timeout_ms <= 0 {
+        Some(TopicRefused::timed_out())
+    } else if partitions(node, &once) > PARTITIONS_MAX {
+        Some(TopicRefused::too_many_partitions())
+    } else {
+        None
+    };
+    for topic in once {
+        let created = match &refused {
+            Some(refused) => Err(refused.clone()),
+            None => create(node, topic, request.validate_only).await,
+        };
+        topics.push(created.unwrap_or_else(|refused| refusal(&topic.name, refused)));
+    }
+    // Named more than once, it is answered once: clients key the answer by name.
+    for name in doubled {
+        let message = format!("topic {name} is named more than once in the request");
+        let refused = TopicRefused::new(ErrorCode::InvalidRequest, message);
+        topics.push(refusal(name, refused));
     }
     CreateTopicsResponse {
         topics,
@@ -66,12 +64,41 @@ async fn create_all(node: &Node, request: CreateTopicsRequest) -> CreateTopicsRe
     }
 }
 
+/// The topics that are named once, and the names that more have.
+fn by_name(topics: &[CreatableTopic]) -> (Vec<&CreatableTopic>, BTreeSet<&str>) {
+    let mut seen = HashSet::new();
+    let names = topics.iter().map(|topic| topic.name.as_str());
+    let doubled: BTreeSet<&str> = names.filter(|name| !seen.insert(*name)).collect();
+    let once = topics
+        .iter()
+        .filter(|topic| !doubled.contains(topic.name.as_str()));
+    (once.collect(), doubled)
+}
+
+/// How many partitions the topics have together.
+fn partitions(node: &Node, topics: &[&CreatableTopic]) -> usize {
+    let of_topic = |topic: &&CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => node.config.settings.num_partitions.unsigned_abs() as usize,
+        (0, count) => usize::try_from(count).unwrap_or(0),
+        (assigned, _) => assigned,
+    };
+    topics.iter().map(of_topic).fold(0, usize::saturating_add)
+}
+
 async fn create(
     node: &Node,
     topic: &CreatableTopic,
     validate_only: bool,
 ) -> Result<CreatableTopicResult, TopicRefused> {
+    if topic.name == CLUSTER_METADATA {
+        let message = format!("topic {CLUSTER_METADATA} is the quorum's own");
+        return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
+    }
     let mut configs = BTreeMap::new();
+    if internal_topics::is_internal(&topic.name) {
+        // Groups and transactions are kept in it whoever creates it.
+        configs = node.internal_topic_configs(&topic.name);
+    }
     for config in &topic.configs {
         let Some(value) = &config.value else {
             return Err(TopicRefused::new(
@@ -148,7 +175,7 @@ fn refusal(name: &str, refused: TopicRefused) -> CreatableTopicResult {
         name: name.to_owned(),
         error_code: refused.code.code(),
         error_message: Some(refused.message),
-        configs: None,
+        configs: Some(Vec::new()),
         ..Default::default()
     }
 }

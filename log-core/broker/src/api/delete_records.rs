@@ -1,5 +1,6 @@
 //! DeleteRecords: moves the start of a partition's log forward (KIP-107).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -32,7 +33,7 @@ impl Handler for DeleteRecords {
             let mut topics = Vec::with_capacity(request.topics.len());
             for topic in request.topics {
                 let mut partitions = Vec::with_capacity(topic.partitions.len());
-                for partition in &topic.partitions {
+                for partition in last_of_each(&topic.partitions) {
                     let deleted = delete(&node, &topic.name, partition).await;
                     partitions.push(result(partition.partition_index, deleted));
                 }
@@ -47,6 +48,18 @@ impl Handler for DeleteRecords {
             }
         })
     }
+}
+
+/// The partitions in their order. One that is listed twice counts as it stands last.
+fn last_of_each(partitions: &[DeleteRecordsPartition]) -> Vec<&DeleteRecordsPartition> {
+    let mut seen = HashSet::with_capacity(partitions.len());
+    let mut kept: Vec<_> = partitions
+        .iter()
+        .rev()
+        .filter(|partition| seen.insert(partition.partition_index))
+        .collect();
+    kept.reverse();
+    kept
 }
 
 fn result(index: i32, deleted: Result<i64, ErrorCode>) -> DeleteRecordsPartitionResult {

@@ -1,6 +1,6 @@
 //! DeleteTopics, by name or by id (KIP-516).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -15,6 +15,7 @@ use crate::internal_topics;
 use crate::metadata::Command;
 use crate::node::Node;
 use crate::topic_creation::TopicRefused;
+use crate::topics::TopicMap;
 
 pub(crate) struct DeleteTopics;
 
@@ -26,6 +27,7 @@ impl Handler for DeleteTopics {
         context: &RequestContext,
         request: DeleteTopicsRequest,
     ) -> Reply<DeleteTopicsResponse> {
+        let timed_out = request.timeout_ms <= 0;
         let wanted = if context.version >= 6 {
             request.topics
         } else {
@@ -37,11 +39,16 @@ impl Handler for DeleteTopics {
         };
         let node = Arc::clone(node);
         Reply::later(async move {
-            let mut seen = HashSet::new();
             let mut responses = Vec::with_capacity(wanted.len());
-            for topic in wanted {
-                let first = seen.insert((topic.name.clone(), topic.topic_id));
-                responses.push(delete(&node, topic, first).await);
+            for (wanted, sound) in told_apart(&node.topics.load(), wanted) {
+                let sound = sound.and_then(|()| {
+                    if timed_out {
+                        Err(TopicRefused::timed_out())
+                    } else {
+                        Ok(())
+                    }
+                });
+                responses.push(delete(&node, wanted, sound).await);
             }
             DeleteTopicsResponse {
                 responses,
@@ -51,20 +58,69 @@ impl Handler for DeleteTopics {
     }
 }
 
-async fn delete(node: &Node, wanted: DeleteTopicState, first: bool) -> DeletableTopicResult {
+/// Each wanted topic once, with what is wrong with how it is named. Who names a topic more than
+/// once may not mean to.
+fn told_apart(
+    topics: &TopicMap,
+    wanted: Vec<DeleteTopicState>,
+) -> Vec<(DeleteTopicState, Result<(), TopicRefused>)> {
+    let refuse = |reason: &str| Err(TopicRefused::new(ErrorCode::InvalidRequest, reason));
+    let ids: HashSet<Uuid> = wanted
+        .iter()
+        .filter(|topic| topic.name.is_none())
+        .map(|topic| topic.topic_id)
+        .collect();
+    let mut places: HashMap<(Option<String>, Uuid), usize> = HashMap::new();
+    let mut apart: BTreeMap<usize, (DeleteTopicState, Result<(), TopicRefused>)> = BTreeMap::new();
+    let mut covered = HashSet::new();
+    for (place, mut topic) in wanted.into_iter().enumerate() {
+        if topic.name.is_some() != topic.topic_id.is_nil() {
+            let reason = "a topic is deleted by its name or by its id, not by both or neither";
+            apart.insert(place, (topic, refuse(reason)));
+            continue;
+        }
+        let key = (topic.name.clone(), topic.topic_id);
+        if let Some((_, sound)) = places.get(&key).and_then(|first| apart.get_mut(first)) {
+            *sound = refuse("the topic is named more than once in the request");
+            continue;
+        }
+        places.insert(key, place);
+        let named = topic.name.as_deref().and_then(|name| topics.by_name(name));
+        let by_id = named
+            .map(|found| found.image.id)
+            .filter(|id| ids.contains(id));
+        let sound = match by_id {
+            Some(id) => {
+                topic.topic_id = id;
+                covered.insert(id);
+                refuse("the topic is named by its id as well")
+            }
+            None => Ok(()),
+        };
+        apart.insert(place, (topic, sound));
+    }
+    let kept = apart.into_values().filter(|(topic, _)| {
+        // Answered under its name already.
+        topic.name.is_some() || !covered.contains(&topic.topic_id)
+    });
+    kept.collect()
+}
+
+async fn delete(
+    node: &Node,
+    wanted: DeleteTopicState,
+    sound: Result<(), TopicRefused>,
+) -> DeletableTopicResult {
     let mut result = DeletableTopicResult {
         name: wanted.name.clone(),
         topic_id: wanted.topic_id,
         ..Default::default()
     };
-    let found = if !node.config.settings.delete_topics {
+    let found = if node.config.settings.delete_topics {
+        sound.and_then(|()| find(node, &wanted))
+    } else {
         let message = "topics are not deleted here: delete.topic.enable is false";
         Err(TopicRefused::new(ErrorCode::TopicDeletionDisabled, message))
-    } else if first {
-        find(node, &wanted)
-    } else {
-        let message = "the topic is named more than once in the request";
-        Err(TopicRefused::new(ErrorCode::InvalidRequest, message))
     };
     let deleted = match found {
         Ok((id, name)) => {
@@ -86,10 +142,6 @@ async fn delete(node: &Node, wanted: DeleteTopicState, first: bool) -> Deletable
 fn find(node: &Node, wanted: &DeleteTopicState) -> Result<(Uuid, String), TopicRefused> {
     let topics = node.topics.load();
     let name = wanted.name.as_deref();
-    if name.is_some() != wanted.topic_id.is_nil() {
-        let message = "a topic is deleted by its name or by its id, not by both or neither";
-        return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
-    }
     let topic = topics
         .find(wanted.topic_id, name.unwrap_or_default())
         .map_err(|code| {

@@ -13,9 +13,10 @@ use crate::node::Node;
 
 pub(crate) struct DescribeCluster;
 
-/// `endpoint_type` that asks for brokers; 2 asks for controllers, which have no endpoint of
-/// their own here.
+/// `endpoint_type` that asks for brokers.
 const BROKERS: i8 = 1;
+/// `endpoint_type` that asks for controllers, which have no endpoint of their own here.
+const CONTROLLERS: i8 = 2;
 
 impl Handler for DescribeCluster {
     type Request = DescribeClusterRequest;
@@ -26,9 +27,16 @@ impl Handler for DescribeCluster {
         request: DescribeClusterRequest,
     ) -> Reply<DescribeClusterResponse> {
         if request.endpoint_type != BROKERS {
+            let (error, message) = if request.endpoint_type == CONTROLLERS {
+                let message = "this is a broker's endpoint; ask for brokers".to_owned();
+                (ErrorCode::MismatchedEndpointType, message)
+            } else {
+                let message = format!("there is no endpoint of type {}", request.endpoint_type);
+                (ErrorCode::UnsupportedEndpointType, message)
+            };
             return Reply::Now(DescribeClusterResponse {
-                error_code: ErrorCode::MismatchedEndpointType.code(),
-                error_message: Some("this is a broker's endpoint; ask for brokers".to_owned()),
+                error_code: error.code(),
+                error_message: Some(message),
                 endpoint_type: BROKERS,
                 ..Default::default()
             });

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::describe_topic_partitions::{
     Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-    DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+    DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic, TopicRequest,
 };
 
-use super::{Handler, Reply};
+use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::internal_topics;
 use crate::node::Node;
 use crate::topics::{Topic, TopicMap};
 
 pub(crate) struct DescribeTopicPartitions;
-
-/// Partitions in one answer at most, as Kafka has it.
-const PARTITIONS_MAX: i32 = 2_000;
 
 impl Handler for DescribeTopicPartitions {
     type Request = DescribeTopicPartitionsRequest;
@@ -27,13 +24,40 @@ impl Handler for DescribeTopicPartitions {
         _context: &RequestContext,
         request: DescribeTopicPartitionsRequest,
     ) -> Reply<DescribeTopicPartitionsResponse> {
-        Reply::Now(page(&node.topics.load(), request))
+        if let Some(cursor) = &request.cursor
+            && !is_sound(cursor, &request.topics)
+        {
+            return Reply::Now(refused(request.topics));
+        }
+        let limit = node.config.settings.request_partition_limit;
+        Reply::Now(page(&node.topics.load(), request, limit))
+    }
+}
+
+/// Whether a request for `topics` can go on from `cursor`.
+fn is_sound(cursor: &Cursor, topics: &[TopicRequest]) -> bool {
+    let is_asked_for = |topic: &TopicRequest| topic.name == cursor.topic_name;
+    cursor.partition_index >= 0 && (topics.is_empty() || topics.iter().any(is_asked_for))
+}
+
+fn refused(topics: Vec<TopicRequest>) -> DescribeTopicPartitionsResponse {
+    let topics = topics
+        .into_iter()
+        .map(|topic| DescribeTopicPartitionsResponseTopic {
+            error_code: ErrorCode::InvalidRequest.code(),
+            name: Some(topic.name),
+            ..Default::default()
+        });
+    DescribeTopicPartitionsResponse {
+        topics: topics.collect(),
+        ..Default::default()
     }
 }
 
 fn page(
     topics: &TopicMap,
     request: DescribeTopicPartitionsRequest,
+    limit: i32,
 ) -> DescribeTopicPartitionsResponse {
     let mut names: Vec<String> = if request.topics.is_empty() {
         topics
@@ -46,10 +70,10 @@ fn page(
     names.sort_unstable();
     names.dedup();
     let (from_topic, from_partition) = match &request.cursor {
-        Some(cursor) => (cursor.topic_name.as_str(), cursor.partition_index.max(0)),
+        Some(cursor) => (cursor.topic_name.as_str(), cursor.partition_index),
         None => ("", 0),
     };
-    let mut left = request.response_partition_limit.clamp(1, PARTITIONS_MAX);
+    let mut left = request.response_partition_limit.min(limit).max(1);
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in names.iter().filter(|name| name.as_str() >= from_topic) {
         let first = if name == from_topic {
@@ -58,7 +82,7 @@ fn page(
             0
         };
         if left == 0 {
-            response.next_cursor = Some(cursor(name, first));
+            response.next_cursor = Some(cursor(name, 0));
             break;
         }
         let Some(topic) = topics.by_name(name) else {
@@ -92,6 +116,7 @@ fn absent(name: &str) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic {
         error_code: code.code(),
         name: Some(name.to_owned()),
+        topic_authorized_operations: authorized_operations::TOPIC,
         ..Default::default()
     }
 }
@@ -113,10 +138,11 @@ fn describe(topic: &Topic, from: i32, upto: i32) -> DescribeTopicPartitionsRespo
             },
         );
     DescribeTopicPartitionsResponseTopic {
+        error_code: ErrorCode::None.code(),
         name: Some(topic.image.name.clone()),
         topic_id: topic.image.id,
         is_internal: internal_topics::is_internal(&topic.image.name),
         partitions: partitions.collect(),
-        ..Default::default()
+        topic_authorized_operations: authorized_operations::TOPIC,
     }
 }

@@ -1,6 +1,6 @@
 //! Metadata: brokers and topics; creates topics that are asked for and not there, if it may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -35,6 +35,10 @@ impl Handler for Metadata {
             Some(list) if !(list.is_empty() && context.version == 0) => list,
             _ => return Reply::Now(told.add(everything(node, &topics))),
         };
+        if wanted.iter().any(|topic| !is_sound(topic, context.version)) {
+            return Reply::Now(refused(wanted, context.version));
+        }
+        let wanted = once(wanted);
         let missing = request.allow_auto_topic_creation
             && node.config.settings.auto_create_topics
             && wanted.iter().any(|topic| is_missing(&topics, topic));
@@ -79,6 +83,49 @@ impl Told {
         }
         response
     }
+}
+
+/// First version whose requests name topics by id as they please.
+const IDS_FROM: i16 = 12;
+
+/// Whether a request of `version` may name a topic like this. The two versions before had a place
+/// for ids, but not every broker knew what to do with them.
+fn is_sound(topic: &MetadataRequestTopic, version: i16) -> bool {
+    if version < IDS_FROM {
+        topic.topic_id.is_nil() && topic.name.is_some()
+    } else {
+        !topic.topic_id.is_nil() || topic.name.is_some()
+    }
+}
+
+/// The answer to a request that makes no sense: no cluster, and the error for each topic.
+fn refused(wanted: Vec<MetadataRequestTopic>, version: i16) -> MetadataResponse {
+    let error = ErrorCode::InvalidRequest;
+    let topics = wanted.into_iter().map(|topic| MetadataResponseTopic {
+        error_code: error.code(),
+        name: Some(topic.name.unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    });
+    MetadataResponse {
+        topics: topics.collect(),
+        error_code: if version >= ERROR_FROM {
+            error.code()
+        } else {
+            0
+        },
+        ..Default::default()
+    }
+}
+
+/// First version with an error for the request as a whole.
+const ERROR_FROM: i16 = 13;
+
+/// Topics that are named twice, once.
+fn once(mut wanted: Vec<MetadataRequestTopic>) -> Vec<MetadataRequestTopic> {
+    let mut seen = HashSet::with_capacity(wanted.len());
+    wanted.retain(|topic| seen.insert((topic.topic_id, topic.name.clone())));
+    wanted
 }
 
 fn is_missing(topics: &TopicMap, wanted: &MetadataRequestTopic) -> bool {
@@ -129,18 +176,26 @@ fn answer(
     wanted: &[MetadataRequestTopic],
     refused: &BTreeMap<String, TopicRefused>,
 ) -> MetadataResponse {
-    let found = wanted.iter().map(|topic| {
+    let mut told = HashSet::with_capacity(wanted.len());
+    let found = wanted.iter().filter_map(|topic| {
         let name = topic.name.as_deref().unwrap_or_default();
         match topics.find(topic.topic_id, name) {
-            Ok(found) => describe(&topics.image, found),
-            Err(error) => {
+            // By its name and by its id it is the same topic.
+            Ok(found) => told
+                .insert(found.image.id)
+                .then(|| describe(&topics.image, found)),
+            Err(error) if topic.topic_id.is_nil() => {
                 let invalid = crate::topic_creation::check_name(name)
                     .err()
-                    .map(|e| e.code);
-                let invalid = invalid.filter(|_| topic.topic_id.is_nil());
+                    .map(|refused| refused.code);
                 let code = refused.get(name).map(|refused| refused.code).or(invalid);
-                absent(topic.topic_id, topic.name.clone(), code.unwrap_or(error))
+                Some(absent(
+                    topic.topic_id,
+                    topic.name.clone(),
+                    code.unwrap_or(error),
+                ))
             }
+            Err(error) => Some(absent(topic.topic_id, None, error)),
         }
     });
     response(node, &topics.image, found.collect())
@@ -209,10 +264,9 @@ fn describe_partition(
 }
 
 fn absent(topic_id: Uuid, name: Option<String>, error: ErrorCode) -> MetadataResponseTopic {
-    // Before version 12 the name cannot be null.
     MetadataResponseTopic {
         error_code: error.code(),
-        name: Some(name.unwrap_or_default()),
+        name,
         topic_id,
         ..Default::default()
     }

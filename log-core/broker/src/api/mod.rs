@@ -9,6 +9,7 @@
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod api_versions;
 mod authorized_operations;
@@ -25,7 +26,9 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod end_txn;
 mod fetch;
 mod find_coordinator;
@@ -37,6 +40,7 @@ mod leave_group;
 mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -47,6 +51,7 @@ mod produce;
 mod reply;
 mod sync_group;
 mod txn_offset_commit;
+mod update_features;
 
 use std::sync::{Arc, LazyLock};
 
@@ -82,6 +87,11 @@ impl Entry {
 /// Every API this broker serves. ApiVersions is made from it.
 static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut table = vec![
+        Entry::of::<alter_partition_reassignments::AlterPartitionReassignments>(),
+        Entry::of::<describe_quorum::DescribeQuorum>(),
+        Entry::of::<elect_leaders::ElectLeaders>(),
+        Entry::of::<list_partition_reassignments::ListPartitionReassignments>(),
+        Entry::of::<update_features::UpdateFeatures>(),
         Entry::of::<produce::Produce>(),
         Entry::of::<fetch::Fetch>(),
         Entry::of::<list_offsets::ListOffsets>(),

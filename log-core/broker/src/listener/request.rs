@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::Either;
-use headwater_wire::{ApiKey, Decoder, ErrorCode, RequestHeader, RequestKind, ResponseKind};
+use headwater_wire::{
+    ApiKey, Decoder, ErrorCode, RequestHeader, RequestKind, ResponseKind, catalog,
+};
 
 use super::connection::Closed;
 use super::writer::{Encoded, Pending, now};
@@ -58,7 +60,7 @@ pub(super) fn start(
     let mut input = Decoder::new(frame);
     let header = RequestHeader::decode(&mut input).map_err(|error| malformed(&error))?;
     let Some(key) = served(&header) else {
-        return Ok(Some(now(unsupported(&header))));
+        return Ok(Some(now(unsupported(node, &header))));
     };
     let to = ReplyTo {
         key,
@@ -79,7 +81,7 @@ pub(super) fn start(
         version: to.version,
     };
     Ok(match api::start(node, &context, request) {
-        None => Some(now(unsupported(&header))),
+        None => Some(now(unsupported(node, &header))),
         Some(Reply::Unwanted(_)) => None,
         Some(Reply::Now(response)) => Some(now(to.encode(response.into()))),
         Some(Reply::Later(future)) => Some(Either::Right(
@@ -100,17 +102,35 @@ fn served(header: &RequestHeader) -> Option<ApiKey> {
         .filter(|key| api::is_served_in(*key, header.api_version))
 }
 
-/// Answers what is not served: with the error, and with what is. Clients ask for ApiVersions in
-/// the newest version they know and expect this for one that is too new. To other requests nobody
-/// can know the shape of an answer, but most of them begin with an error code; closing the
-/// connection instead would make clients try again for ever, and lose the other requests on it.
-fn unsupported(header: &RequestHeader) -> Result<Encoded, Closed> {
+/// Answers what is not served. Closing the connection instead would make clients try again for
+/// ever, and lose the other requests on it.
+///
+/// An API that is served in other versions answers in the nearest of them, if that has a place for
+/// an error at its top: versions seldom change much. All else is answered like ApiVersions, which
+/// begins with the error and tells what is served. For ApiVersions that is the rule: clients ask
+/// in the newest version they know and go on with what they are told.
+fn unsupported(node: &Node, header: &RequestHeader) -> Result<Encoded, Closed> {
+    let error = ErrorCode::UnsupportedVersion;
+    if let Some((to, response)) = in_nearest_version(header, error) {
+        return to.encode(response.into());
+    }
     let to = ReplyTo {
         key: ApiKey::ApiVersions,
         version: 0,
         correlation_id: header.correlation_id,
     };
-    to.encode(ResponseKind::from(api::api_versions_response(ErrorCode::UnsupportedVersion)).into())
+    to.encode(ResponseKind::from(api::api_versions_response(node, error)).into())
+}
+
+fn in_nearest_version(header: &RequestHeader, error: ErrorCode) -> Option<(ReplyTo, ResponseKind)> {
+    let key = header.key().filter(|key| *key != ApiKey::ApiVersions)?;
+    let api = catalog::find(key).filter(|_| api::is_served(key))?;
+    let to = ReplyTo {
+        key,
+        version: header.api_version.clamp(api.min_version, api.max_version),
+        correlation_id: header.correlation_id,
+    };
+    Some((to, ResponseKind::refusal(key, error, to.version)?))
 }
 
 impl ReplyTo {

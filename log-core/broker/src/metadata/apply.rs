@@ -49,6 +49,9 @@ impl ClusterImage {
                 broker_epoch,
                 count,
             } => self.allocate_producer_ids(*broker_id, *broker_epoch, *count),
+            Command::FinalizeFeatures { expected, levels } => {
+                self.finalize_features(index, *expected, levels)
+            }
         };
         result.unwrap_or_else(Outcome::Rejected)
     }
@@ -179,6 +182,24 @@ fn set_values(values: &mut BTreeMap<String, String>, changes: &BTreeMap<String, 
             Some(value) => values.insert(name.clone(), value.clone()),
             None => values.remove(name),
         };
+    }
+}
+
+impl ClusterImage {
+    fn finalize_features(
+        &mut self,
+        index: u64,
+        expected: i64,
+        levels: &BTreeMap<String, i16>,
+    ) -> Result<Outcome, CommandError> {
+        let actual = self.features.epoch;
+        if actual != expected {
+            return Err(CommandError::FeaturesChanged { expected, actual });
+        }
+        self.features.epoch = i64::try_from(index).unwrap_or(i64::MAX);
+        let set = levels.iter().map(|(name, level)| (name.clone(), *level));
+        self.features.levels.extend(set);
+        Ok(Outcome::Done)
     }
 }
 

@@ -70,6 +70,13 @@ pub enum Command {
         /// Number of ids wanted, at least 1.
         count: i32,
     },
+    /// Sets levels of features.
+    FinalizeFeatures {
+        /// Epoch of the levels the proposer saw. Another one by now rejects the command.
+        expected: i64,
+        /// Levels by name; the others stay as they are.
+        levels: BTreeMap<String, i16>,
+    },
 }
 
 /// A topic to create.
@@ -146,6 +153,14 @@ pub enum CommandError {
         id: i32,
         /// The epoch it named.
         epoch: i64,
+    },
+    /// The features changed since the proposer looked.
+    #[error("the features are of epoch {actual}, not {expected}; try again")]
+    FeaturesChanged {
+        /// What the proposer saw.
+        expected: i64,
+        /// What there is.
+        actual: i64,
     },
     /// Producer ids are used up, or the block asked for is not positive.
     #[error("cannot allocate a block of {count} producer ids from {next} on")]

@@ -20,7 +20,8 @@ pub struct Feature {
 /// - `group.version` 1: groups of the consumer protocol (KIP-848). They cannot be switched off.
 /// - `metadata.version` 30 is the level of Kafka 4.3, whose requests are served. What the quorum
 ///   keeps has a format of its own, so there is no other level to choose.
-/// - `transaction.version` 1: flexible records of the coordinator; clients add partitions.
+/// - `transaction.version` 1: flexible records of the coordinator; clients add partitions to their
+///   transactions. 2: writes add them, and each transaction has an epoch of its own (KIP-890).
 pub const FEATURES: &[Feature] = &[
     Feature {
         name: "group.version",
@@ -35,7 +36,7 @@ pub const FEATURES: &[Feature] = &[
     Feature {
         name: "transaction.version",
         min: 1,
-        max: 1,
+        max: 2,
     },
 ];
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::FinalizedFeatures;
+
 /// Everything the quorum agreed on up to one position of its log. Immutable once published:
 /// readers hold an `Arc` of it and see one consistent state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +25,9 @@ pub struct ClusterImage {
     /// Configuration that was set on anything but topics.
     #[serde(default)]
     pub configs: Arc<ConfigImage>,
+    /// Levels of the cluster's features.
+    #[serde(default)]
+    pub features: FinalizedFeatures,
 }
 
 /// Configuration that was set while the cluster runs, by name of what it is set on. What sets

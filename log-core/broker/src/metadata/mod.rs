@@ -6,10 +6,12 @@
 
 mod apply;
 mod command;
+mod features;
 mod image;
 
 #[cfg(test)]
 mod tests;
 
 pub use command::{Command, CommandError, NewTopic, Outcome};
+pub use features::{FEATURES, Feature, FinalizedFeatures};
 pub use image::{BrokerImage, ClusterImage, ConfigImage, ConfigKind, PartitionImage, TopicImage};

@@ -48,8 +48,35 @@ pub trait MetadataQuorum: Send + Sync + 'static {
     /// Node that leads the quorum, as far as this node knows.
     fn leader(&self) -> Option<i32>;
 
+    /// What this node knows about the quorum itself.
+    fn status(&self) -> QuorumStatus;
+
     /// Stops taking part. Nothing is lost by not calling it.
     async fn shutdown(&self);
+}
+
+/// The quorum as one of its nodes sees it. Offsets are positions in its log, one after the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuorumStatus {
+    /// Node that leads, if known.
+    pub leader: Option<i32>,
+    /// Number of the current term.
+    pub term: u64,
+    /// Up to where this node has applied what was committed.
+    pub applied: u64,
+    /// Nodes that vote.
+    pub voters: Vec<QuorumMember>,
+    /// Nodes that only follow.
+    pub learners: Vec<QuorumMember>,
+}
+
+/// A node of the quorum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuorumMember {
+    /// `node.id`.
+    pub id: i32,
+    /// End of its log, if this node knows.
+    pub log_end: Option<u64>,
 }
 
 /// Why a command was not committed or an image not brought up to date.

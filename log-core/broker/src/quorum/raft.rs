@@ -14,7 +14,7 @@ use super::log_store::LogStore;
 use super::network::NoPeers;
 use super::state_machine::StateMachine;
 use super::types::{NodeId, QuorumNode, Types};
-use super::{MetadataQuorum, QuorumError};
+use super::{MetadataQuorum, QuorumError, QuorumMember, QuorumStatus};
 use crate::metadata::{ClusterImage, Command, Outcome};
 
 /// Entries between two snapshots. A few hundred bytes each, they are also kept in memory.
@@ -172,6 +172,29 @@ impl MetadataQuorum for RaftQuorum {
     fn leader(&self) -> Option<i32> {
         let leader = self.raft.server_metrics().borrow().current_leader;
         leader.and_then(|id| i32::try_from(id).ok())
+    }
+
+    fn status(&self) -> QuorumStatus {
+        let metrics = self.raft.metrics().borrow().clone();
+        let end = |index: Option<u64>| index.map_or(0, |index| index.saturating_add(1));
+        let member = |id: NodeId| {
+            let matched = metrics.replication.as_ref().and_then(|all| all.get(&id));
+            let log_end = if id == self.node_id {
+                Some(end(metrics.last_log_index))
+            } else {
+                matched.map(|log_id| end(log_id.map(|log_id| log_id.index)))
+            };
+            let id = i32::try_from(id).unwrap_or(-1);
+            QuorumMember { id, log_end }
+        };
+        let membership = metrics.membership_config.membership();
+        QuorumStatus {
+            leader: metrics.current_leader.and_then(|id| i32::try_from(id).ok()),
+            term: metrics.current_term,
+            applied: end(metrics.last_applied.map(|id| id.index)),
+            voters: membership.voter_ids().map(member).collect(),
+            learners: membership.learner_ids().map(member).collect(),
+        }
     }
 
     async fn shutdown(&self) {

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_wire::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
-use headwater_wire::{ApiKey, Decoder, ErrorCode, Message, Request};
+use headwater_wire::messages::heartbeat::HeartbeatRequest;
+use headwater_wire::messages::metadata::MetadataRequest;
+use headwater_wire::{ApiKey, Decoder, ErrorCode, Message, Request, ResponseHeader};
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, TestRunner};
 use tokio::io::AsyncWriteExt;
@@ -71,7 +73,7 @@ async fn versions_and_apis_that_are_not_served_get_an_error_and_keep_the_connect
     let cases = [
         (ApiKey::ApiVersions.code(), 99),
         (ApiKey::Produce.code(), 2),
-        (ApiKey::Metadata.code(), 14),
+        (ApiKey::ListOffsets.code(), 99),
         (ApiKey::ShareFetch.code(), 1),
         (12_345, 0),
         (-1, -1),
@@ -98,6 +100,32 @@ async fn versions_and_apis_that_are_not_served_get_an_error_and_keep_the_connect
     }
     let response = client.call(&ApiVersionsRequest::default(), 2).await;
     assert_eq!(response.error_code, 0);
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_served_is_answered_in_the_nearest() {
+    async fn code<R: Request>(client: &mut Client, asked: i16, nearest: i16) -> R::Response {
+        let bytes = request_bytes(R::KEY.code(), asked, 7, &[0xff, 0xff, 0]);
+        let written = client.stream.write_all(&bytes).await;
+        written.expect("the broker reads");
+        let answer = client
+            .receive_frame()
+            .await
+            .expect("the connection stays open");
+        let mut input = Decoder::new(answer);
+        let header = ResponseHeader::decode(&mut input, R::KEY, nearest).expect("a header");
+        assert_eq!(header.correlation_id, 7);
+        let response = R::Response::decode(&mut input, nearest).expect("the nearest version");
+        assert_eq!(input.remaining(), 0);
+        response
+    }
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let unsupported = ErrorCode::UnsupportedVersion.code();
+    let metadata = code::<MetadataRequest>(&mut client, 14, 13).await;
+    assert_eq!(metadata.error_code, unsupported);
+    let heartbeat = code::<HeartbeatRequest>(&mut client, 5, 4).await;
+    assert_eq!(heartbeat.error_code, unsupported);
 }
 
 #[tokio::test]

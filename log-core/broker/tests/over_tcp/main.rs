@@ -6,6 +6,7 @@
     reason = "clippy knows only test functions as tests, not what they call"
 )]
 
+mod administration;
 mod client;
 mod configs;
 mod fetch_sessions;
@@ -13,6 +14,7 @@ mod fetching;
 mod hostile;
 mod log_dirs;
 mod lookups;
+mod naming;
 mod pipelining;
 mod producing;
 mod restarts;
