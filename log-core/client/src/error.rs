@@ -114,6 +114,19 @@ pub enum ClientError {
         /// Which.
         partition: TopicPartition,
     },
+    /// Records that were read are no longer in the log: its leader lost them (KIP-320), and
+    /// `auto.offset.reset` is `none`. The position is back at the end that they share.
+    #[error(
+        "the log of {partition} ends at {end_offset} where it was read up to {offset}; what was read beyond is lost"
+    )]
+    LogTruncated {
+        /// Which.
+        partition: TopicPartition,
+        /// The position before.
+        offset: i64,
+        /// The end of what was read and is still there.
+        end_offset: i64,
+    },
     /// The call does not fit the state, such as a commit without a begun transaction.
     #[error("{0}")]
     IllegalState(String),

@@ -51,6 +51,10 @@ pub(crate) struct Partition {
     buffered_bytes: usize,
     watermarks: Option<Watermarks>,
     leader_epoch: Option<i32>,
+    /// The epoch of what was fetched last, or committed with the position.
+    fetched_epoch: Option<i32>,
+    /// The leader's epoch in which the position was found to be good.
+    checked_epoch: i32,
 }
 
 impl Partition {
@@ -66,6 +70,8 @@ impl Partition {
             buffered_bytes: 0,
             watermarks: None,
             leader_epoch: None,
+            fetched_epoch: None,
+            checked_epoch: -1,
         }
     }
 }
@@ -76,6 +82,17 @@ pub(crate) struct Todo {
     pub(crate) partition: TopicPartition,
     pub(crate) id: u64,
     pub(crate) kind: TodoKind,
+    /// What is to be checked with a leader whose epoch is above these: see [`Epochs`].
+    pub(crate) epochs: Option<Epochs>,
+}
+
+/// The leader epochs of a position: a leader of a later one may have another log (KIP-320).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epochs {
+    /// Of what was read last.
+    pub(crate) read: i32,
+    /// Of the leader that found the position good.
+    pub(crate) checked: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,6 +240,10 @@ impl Assigned {
                 partition: partition.clone(),
                 id: state.id,
                 kind,
+                epochs: state.fetched_epoch.map(|read| Epochs {
+                    read,
+                    checked: state.checked_epoch,
+                }),
             });
         }
         (todo, next)
@@ -266,6 +287,44 @@ impl Assigned {
         }
     }
 
+    /// The position is that of a commit, with the epoch of what was read before it.
+    pub(crate) fn found_committed(
+        &mut self,
+        partition: &TopicPartition,
+        id: u64,
+        offset: i64,
+        epoch: Option<i32>,
+    ) {
+        self.found(partition, id, Position::At(offset));
+        if let Some(state) = self.current(partition, id) {
+            state.fetched_epoch = epoch;
+            state.leader_epoch = epoch;
+        }
+    }
+
+    /// The leader of this epoch has the log that was read.
+    pub(crate) fn checked(&mut self, partition: &TopicPartition, id: u64, leader_epoch: i32) {
+        if let Some(state) = self.current(partition, id) {
+            state.is_busy = false;
+            state.checked_epoch = leader_epoch;
+        }
+    }
+
+    /// The log parts from what was read at `end`: goes on there, or where polls have got to if that
+    /// is before. Returns what polls have read beyond, if they have. False ids change nothing.
+    pub(crate) fn diverged(
+        &mut self,
+        partition: &TopicPartition,
+        id: u64,
+        end: i64,
+    ) -> Option<i64> {
+        let Position::At(position) = self.current(partition, id)?.position else {
+            return None;
+        };
+        self.seek(partition, Position::At(position.min(end)));
+        (position > end).then_some(position)
+    }
+
     /// Takes in what a fetch brought. False if nobody waits for it any more.
     pub(crate) fn fetched(
         &mut self,
@@ -282,6 +341,8 @@ impl Assigned {
         let mut bytes = 0;
         for stretch in fetched {
             state.fetch_offset = stretch.next_offset;
+            let epoch = stretch.batch.as_ref().and_then(FetchedBatch::leader_epoch);
+            state.fetched_epoch = epoch.or(state.fetched_epoch);
             bytes += stretch.bytes();
             state.buffer.push_back(stretch);
         }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::assigned::{Position, Todo, TodoKind};
 use super::config::AutoOffsetReset;
 use super::core::Core;
+use super::epochs::{self, Checked, ToCheck};
 use super::fetch::{self, Answer, Outcome, Wanted};
 use super::session::Session;
 use crate::TopicPartition;
@@ -49,6 +50,10 @@ enum Event {
     Ends {
         todo: Vec<Todo>,
         listed: Listed,
+    },
+    Checked {
+        positions: Vec<ToCheck>,
+        checked: Vec<Checked>,
     },
     Refreshed(Result<(), ClientError>),
 }
@@ -116,6 +121,7 @@ impl Fetcher {
         let mut find_committed = Vec::new();
         let mut find_ends = Vec::new();
         let mut fetches: HashMap<i32, Vec<Wanted>> = HashMap::new();
+        let mut checks: HashMap<i32, Vec<ToCheck>> = HashMap::new();
         let view = self.core.cluster.view();
         for todo in todo {
             match todo.kind {
@@ -128,6 +134,12 @@ impl Fetcher {
                 }
                 TodoKind::FindEnd(_) => find_ends.push(todo),
                 TodoKind::Fetch(offset) => match view.leader(&todo.partition) {
+                    Some(node) if to_check(&view, &todo).is_some() => {
+                        checks
+                            .entry(node)
+                            .or_default()
+                            .extend(to_check(&view, &todo));
+                    }
                     Some(node) => {
                         let wanted = Wanted {
                             partition: todo.partition,
@@ -144,6 +156,9 @@ impl Fetcher {
         }
         self.find_committed(find_committed);
         self.find_ends(find_ends);
+        for (node, positions) in checks {
+            self.check(node, positions);
+        }
         for (node, wanted) in fetches {
             self.fetch(node, wanted, &view);
         }
@@ -215,6 +230,58 @@ impl Fetcher {
             }
             .boxed(),
         );
+    }
+
+    /// Asks a leader in a new epoch whether its log is the one that was read.
+    fn check(&mut self, node: i32, positions: Vec<ToCheck>) {
+        {
+            let mut assigned = self.core.assigned.lock();
+            for position in &positions {
+                assigned.set_busy(&position.partition, position.id);
+            }
+        }
+        let core = self.core.clone();
+        self.events.push(
+            async move {
+                let checked = epochs::check(&core, node, &positions).await;
+                Event::Checked { positions, checked }
+            }
+            .boxed(),
+        );
+    }
+
+    fn take_checked(&mut self, positions: Vec<ToCheck>, checked: Vec<Checked>, retry_at: Instant) {
+        for (position, checked) in positions.into_iter().zip(checked) {
+            let ToCheck { partition, id, .. } = &position;
+            let mut assigned = self.core.assigned.lock();
+            match checked {
+                Checked::Valid => assigned.checked(partition, *id, position.leader_epoch),
+                Checked::Failed(error) => {
+                    tracing::debug!(%partition, %error, "the position is checked again later");
+                    assigned.failed(partition, *id, Some(retry_at));
+                    self.stale.insert(partition.topic.clone());
+                }
+                Checked::Diverged(None) => {
+                    tracing::warn!(%partition, offset = position.offset, "the log has no such epoch");
+                    let to = Position::Reset(self.core.config.auto_offset_reset);
+                    assigned.found(partition, *id, to);
+                }
+                Checked::Diverged(Some(end)) => {
+                    let Some(read) = assigned.diverged(partition, *id, end) else {
+                        continue;
+                    };
+                    tracing::warn!(%partition, read, end, "records that were read are lost");
+                    if self.core.config.auto_offset_reset == AutoOffsetReset::None {
+                        let partition = partition.clone();
+                        self.core.fail(ClientError::LogTruncated {
+                            partition,
+                            offset: read,
+                            end_offset: end,
+                        });
+                    }
+                }
+            }
+        }
     }
 
     fn fetch(&mut self, node: i32, wanted: Vec<Wanted>, view: &Arc<ClusterView>) {
@@ -343,6 +410,9 @@ impl Fetcher {
             }
             Event::Committed { todo, result } => self.take_committed(todo, result, retry_at),
             Event::Ends { todo, listed } => self.take_ends(todo, listed, retry_at),
+            Event::Checked { positions, checked } => {
+                self.take_checked(positions, checked, retry_at);
+            }
             Event::Refreshed(result) => {
                 self.is_refreshing = false;
                 self.refresh_at = retry_at;
@@ -413,9 +483,9 @@ impl Fetcher {
                 for todo in todo {
                     match offsets.get(&todo.partition) {
                         Some(committed) => {
-                            let position = Position::At(committed.offset);
+                            let (offset, epoch) = (committed.offset, committed.leader_epoch);
                             let mut assigned = self.core.assigned.lock();
-                            assigned.found(&todo.partition, todo.id, position);
+                            assigned.found_committed(&todo.partition, todo.id, offset, epoch);
                         }
                         None => self.reset(&todo),
                     }
@@ -468,6 +538,23 @@ impl Fetcher {
         }
         self.core.tell_if_unreachable(error);
     }
+}
+
+/// The position to be checked before the fetch, if the leader is of an epoch in which it has not
+/// been.
+fn to_check(view: &ClusterView, todo: &Todo) -> Option<ToCheck> {
+    let TodoKind::Fetch(offset) = todo.kind else {
+        return None;
+    };
+    let leader_epoch = view.partition(&todo.partition)?.leader_epoch;
+    let epochs = todo.epochs?;
+    (leader_epoch > epochs.read.max(epochs.checked)).then(|| ToCheck {
+        partition: todo.partition.clone(),
+        id: todo.id,
+        offset,
+        epoch: epochs.read,
+        leader_epoch,
+    })
 }
 
 /// The time that long ago, in milliseconds since the epoch.

@@ -17,5 +17,6 @@ mod produce_and_consume;
 mod producing;
 mod relay;
 mod seeking;
+mod sessions;
 mod support;
 mod transactions;

@@ -26,12 +26,7 @@ pub(crate) struct Relay {
 impl Relay {
     /// A client of `bootstrap` through a relay that loses calls and answers.
     pub(crate) fn client(bootstrap: &str, seed: u64, lost_percent: u32) -> Client {
-        let relay = Self {
-            bootstrap: bootstrap.to_owned(),
-            idle: Mutex::default(),
-            faults: Mutex::new(StdRng::seed_from_u64(seed)),
-            lost_percent,
-        };
+        let relay = Self::new(bootstrap, seed, lost_percent);
         // Soon again, so that the test ends soon.
         let config = ClientConfig {
             retry_backoff: std::time::Duration::from_millis(5),
@@ -39,6 +34,15 @@ impl Relay {
             ..ClientConfig::default()
         };
         Client::in_process_with(config, Arc::new(relay)).expect("a runtime")
+    }
+
+    pub(crate) fn new(bootstrap: &str, seed: u64, lost_percent: u32) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            idle: Mutex::default(),
+            faults: Mutex::new(StdRng::seed_from_u64(seed)),
+            lost_percent,
+        }
     }
 
     fn is_lost(&self) -> bool {

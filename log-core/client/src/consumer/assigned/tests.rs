@@ -182,3 +182,43 @@ fn failures_wait_for_their_time() {
     assert_eq!(assigned.todo(now, 100), (vec![], Some(later)));
     assert_eq!(assigned.todo(later, 100).0.len(), 1);
 }
+
+#[test]
+fn a_position_in_another_log_goes_back_to_where_they_part() {
+    let mut assigned = Assigned::default();
+    assigned.assign([partition(0)]);
+    let id = at(&mut assigned, 0, 10);
+    assigned.fetched(&partition(0), id, vec![batch(0, 10, 5)], WATERMARKS);
+    assigned.take(100);
+    assert_eq!(assigned.position(&partition(0)), Some(15));
+    // Read ahead up to 20, of which polls have returned 15.
+    assigned.fetched(&partition(0), id, vec![batch(0, 15, 5)], WATERMARKS);
+    assert_eq!(
+        assigned.diverged(&partition(0), id + 9, 12),
+        None,
+        "another"
+    );
+    assert_eq!(assigned.diverged(&partition(0), id, 18), None);
+    assert_eq!(assigned.position(&partition(0)), Some(15));
+    assert_eq!(assigned.buffered_bytes(), 0);
+    let id = at(&mut assigned, 0, 15);
+    assert_eq!(assigned.diverged(&partition(0), id, 12), Some(15));
+    assert_eq!(assigned.position(&partition(0)), Some(12));
+}
+
+#[test]
+fn a_committed_position_is_checked_once_in_each_leaders_epoch() {
+    let mut assigned = Assigned::default();
+    assigned.assign([partition(0)]);
+    let id = assigned.todo(Instant::now(), 1_000).0[0].id;
+    assigned.set_busy(&partition(0), id);
+    assigned.found_committed(&partition(0), id, 40, Some(3));
+    let (todo, _) = assigned.todo(Instant::now(), 1_000);
+    assert_eq!(todo[0].kind, TodoKind::Fetch(40));
+    let epochs = |read, checked| Some(Epochs { read, checked });
+    assert_eq!(todo[0].epochs, epochs(3, -1));
+    assigned.set_busy(&partition(0), id);
+    assigned.checked(&partition(0), id, 5);
+    let (todo, _) = assigned.todo(Instant::now(), 1_000);
+    assert_eq!(todo[0].epochs, epochs(3, 5));
+}
