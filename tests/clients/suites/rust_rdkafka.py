@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""rust-rdkafka's own tests, from the sources of the crate that Cargo.lock pins."""
+
+import os
+import re
+import shutil
+import time
+
+from harness import KAFKA_VERSION, Suite, crate_source, need, once, run, workplace
+
+# With zlib from a crate. With zstd, the crate's own Cargo.lock asks for libclang.
+FEATURES = ["--no-default-features", "--features", "tokio,libz-static"]
+RESULT = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)", re.M)
+PANIC = re.compile(r"^thread '([^']+)'[^\n]* panicked at [^\n]*\n([^\n]*)", re.M)
+
+
+def copy():
+    """A copy of the crate that can be built: the registry's own is not to be written to."""
+    source = crate_source("rdkafka")
+    folder = workplace(os.path.basename(source))
+
+    def make():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(source, folder)
+        # It may lie below the project's folder and is no part of its workspace.
+        with open(os.path.join(folder, "Cargo.toml"), "a") as manifest:
+            manifest.write("\n[workspace]\n")
+
+    once(workplace(os.path.basename(source) + ".done"), make)
+    return folder
+
+
+def tests_of(folder):
+    """Names of the crate's test binaries."""
+    with open(os.path.join(folder, "Cargo.toml")) as manifest:
+        return re.findall(r'^\[\[test\]\]\nname = "(test_\w+)"', manifest.read(), re.M)
+
+
+def main():
+    suite = Suite("rust_rdkafka", __doc__.splitlines()[0])
+    need("make", "build-essential")
+    folder = copy()
+    environment = dict(os.environ, CARGO_TARGET_DIR=workplace("rust_rdkafka"), RUST_BACKTRACE="0")
+    environment["KAFKA_VERSION"] = KAFKA_VERSION
+    cargo = ["cargo", "test", "--locked", "--quiet", *FEATURES]
+    names = [name for name in tests_of(folder) if suite.wants(name)]
+    chosen = [part for name in names for part in ("--test", name)]
+    built = run([*cargo, "--no-run", *chosen], 3000, cwd=folder, env=environment)
+    if built.code != 0:
+        raise SystemExit("rust-rdkafka's tests do not build:\n" + built.err[-3000:])
+    with suite.server() as server:
+        environment["KAFKA_HOST"] = server.bootstrap
+        for name in names:
+            began = time.monotonic()
+            # Without --quiet, so that each test is named.
+            command = ["cargo", "test", "--locked", *FEATURES, "--test", name, "--", "--test-threads=2"]
+            done = run(command, 900, cwd=folder, env=environment)
+            with open(workplace("logs", f"rust_rdkafka-{suite.against}-{name}.log"), "w") as log:
+                log.write(done.out + done.err)
+            panics = dict(PANIC.findall(done.out + done.err))
+            found = RESULT.findall(done.out)
+            seconds = time.monotonic() - began
+            for test, state in found:
+                outcome = {"ok": "pass", "FAILED": "fail", "ignored": "skip"}[state]
+                reason = panics.get(test, "") if state == "FAILED" else ""
+                if state == "ignored":
+                    reason = "ignored by the crate itself"
+                suite.result(f"{name} {test}", outcome, seconds / max(len(found), 1), reason)
+            if done.code is None or (not found and done.code != 0):
+                how = "its time was up" if done.code is None else f"it ended with {done.code}"
+                suite.result(name, "fail", seconds, f"{how}: {done.err[-200:]}")
+    suite.finish()
+
+
+if __name__ == "__main__":
+    main()
