@@ -86,6 +86,29 @@ fn decode(bytes: &Bytes, key: ApiKey, version: i16, correlation_id: i32) -> Resu
     }
 }
 
+/// A topic that stands in several pieces, as Kafka answers a Fetch that failed for some of its
+/// partitions, becomes one.
+fn joined(topics: Vec<Tree>) -> Vec<Tree> {
+    let mut whole: Vec<Tree> = Vec::new();
+    for topic in topics {
+        let same = |other: &&mut Tree| {
+            let names = ["topic", "topic_id"];
+            names.iter().all(|name| other.get(name) == topic.get(name))
+        };
+        match (whole.iter_mut().find(same), topic) {
+            (Some(Tree::Structure(fields)), Tree::Structure(more)) => {
+                for ((_, value), (_, more)) in fields.iter_mut().zip(more) {
+                    if let (Tree::Array(elements), Tree::Array(more)) = (value, more) {
+                        elements.extend(more);
+                    }
+                }
+            }
+            (_, topic) => whole.push(topic),
+        }
+    }
+    whole
+}
+
 /// Record batches inside an answer become trees of their own.
 fn unfold(tree: Tree) -> Tree {
     match tree {
@@ -95,12 +118,21 @@ fn unfold(tree: Tree) -> Tree {
                 .into_iter()
                 .map(|(name, value)| match value {
                     Tree::Bytes(bytes) if name == "records" => (name, batches(bytes)),
+                    Tree::Array(topics) if name == "responses" && is_fetched(&topics) => {
+                        let topics = joined(topics);
+                        (name, Tree::Array(topics.into_iter().map(unfold).collect()))
+                    }
                     value => (name, unfold(value)),
                 })
                 .collect(),
         ),
         other => other,
     }
+}
+
+fn is_fetched(topics: &[Tree]) -> bool {
+    let partition = topics.first().map(|topic| topic.look("partitions.0"));
+    partition.is_some_and(|partition| partition.get("high_watermark").is_some())
 }
 
 fn batches(mut bytes: Bytes) -> Tree {

@@ -109,6 +109,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         Some(number) => number..number + 1,
         None => 0..arguments.sequences,
     };
+    let mut first = Run::new(plan(&arguments, &prefixes, &KINDS[0], 0));
+    first.wait_for_coordinators().await;
     let permits = Arc::new(Semaphore::new(arguments.jobs.max(1)));
     let mut running = Vec::new();
     for number in numbers {

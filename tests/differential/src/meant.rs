@@ -109,6 +109,22 @@ pub(crate) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "metadata log",
+        reason: "positions and epochs of the metadata log are each server's own",
+        holds: |case| match case.key {
+            ApiKey::ApiVersions => case.difference.path == "finalized_features_epoch",
+            ApiKey::DescribeQuorum => [
+                "topics.partitions.leader_epoch",
+                "topics.partitions.high_watermark",
+                "topics.partitions.current_voters.log_end_offset",
+                "topics.partitions.current_voters.last_fetch_timestamp",
+                "topics.partitions.current_voters.last_caught_up_timestamp",
+            ]
+            .contains(&case.difference.path.as_str()),
+            _ => false,
+        },
+    },
+    Rule {
         name: "no group",
         reason: "a join that was refused makes no group; Kafka keeps an empty one for a while",
         holds: |case| {

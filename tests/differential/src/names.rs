@@ -49,6 +49,9 @@ impl Named {
             }
             (Tree::Uuid(ours), Tree::Uuid(kafka)) => !ours.is_nil() && !kafka.is_nil(),
             (Tree::String(ours), Tree::String(kafka)) => match self {
+                // Kafka writes a UUID alone in its own way; of a member of the classic protocol in
+                // a group of the other that is the whole id.
+                Self::Member if is_base64_uuid(kafka) => without_uuid(ours).is_some(),
                 Self::Member => {
                     let (ours, kafka) = (without_uuid(ours), without_uuid(kafka));
                     ours.is_some() && ours == kafka

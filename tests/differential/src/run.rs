@@ -17,7 +17,7 @@ use crate::connection::{Connection, Reply};
 use crate::foreign;
 use crate::meant;
 use crate::names::Names;
-use crate::object::{Look, shown, unknown_name};
+use crate::object::{Look, object, shown, unknown_name};
 use crate::report::{Report, Unmeant};
 
 /// How long the servers may take to agree on what is read, or to be ready to answer at all.
@@ -305,6 +305,26 @@ impl Run {
         self.note(&request, false, fields, differences);
         // Every one of these has a connection of its own, and changes nothing.
         self.parted = false;
+    }
+
+    /// Waits until the coordinators of both servers are there, of any group and transaction.
+    pub(crate) async fn wait_for_coordinators(&mut self) {
+        let is_ready = |answer: &Tree| !NOT_YET.contains(&answer.int("error_code"));
+        // So many names that each partition of the internal topics has some.
+        for nth in 0..32 {
+            let name = self.name(&format!("warm{nth}"));
+            for key_type in [0, 1] {
+                let body = object! { key: &name, key_type: key_type };
+                self.settle_within(30, ApiKey::FindCoordinator, 1, body, is_ready)
+                    .await;
+            }
+            let body = object! { group_id: &name, generation_id: 1, member_id: "warm" };
+            self.settle_within(30, ApiKey::Heartbeat, 1, body, is_ready)
+                .await;
+            let body = object! { transactional_id: &name, producer_id: 1_i64 };
+            self.settle_within(30, ApiKey::EndTxn, 1, body, is_ready)
+                .await;
+        }
     }
 
     /// Waits until both servers answer as `is_there` wants it. Nothing is compared.
@@ -624,10 +644,12 @@ fn reads(key: ApiKey) -> bool {
     )
 }
 
+/// Errors that say so: a coordinator that loads or moves, a transaction that ends.
+const NOT_YET: [i64; 4] = [14, 15, 16, 51];
+
 /// Whether the server says that it cannot answer yet: a coordinator that loads, a transaction that
 /// ends.
 fn not_ready(outcome: &Outcome) -> bool {
-    const NOT_YET: [i64; 4] = [14, 15, 16, 51];
     fn says_so(tree: &Tree) -> bool {
         match tree {
             Tree::Array(elements) => elements.iter().any(says_so),
