@@ -26,8 +26,10 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod elect_leaders;
 mod end_txn;
 mod fetch;
@@ -41,6 +43,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -52,6 +55,7 @@ mod reply;
 mod sync_group;
 mod txn_offset_commit;
 mod update_features;
+mod write_txn_markers;
 
 use std::sync::{Arc, LazyLock};
 
@@ -128,6 +132,10 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::of::<offset_fetch::OffsetFetch>(),
         Entry::of::<sync_group::SyncGroup>(),
         Entry::of::<txn_offset_commit::TxnOffsetCommit>(),
+        Entry::of::<describe_producers::DescribeProducers>(),
+        Entry::of::<describe_transactions::DescribeTransactions>(),
+        Entry::of::<list_transactions::ListTransactions>(),
+        Entry::of::<write_txn_markers::WriteTxnMarkers>(),
     ];
     table.sort_by_key(|entry| entry.key);
     table

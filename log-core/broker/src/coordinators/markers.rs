@@ -1,6 +1,6 @@
 //! Ending a decided transaction in all its partitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use headwater_coordination::groups;
 use headwater_coordination::transactions::{Input, TransactionCoordinator, WriteMarkers};
 use headwater_coordination::{Marker, Timestamp};
 use headwater_storage::{AppendError, AppendOrigin, Lsn, PartitionLog, ProducerError, Unusable};
+use headwater_wire::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::batch;
@@ -115,6 +116,93 @@ fn end_in_groups(
         .collect()
 }
 
+/// Ends a producer's transactions in partitions, by topic, whatever its coordinator thinks of them:
+/// how an administrator ends those that hang (KIP-664). What became of each partition, once it is
+/// durable.
+pub(crate) async fn write_unasked(
+    node: &Arc<Node>,
+    marker: Marker,
+    partitions: &BTreeMap<String, BTreeSet<i32>>,
+) -> Vec<(String, i32, ErrorCode)> {
+    let mut results = Vec::new();
+    let mut appended = Vec::new();
+    let mut newest: Option<Lsn> = None;
+    let mut groups = Vec::new();
+    let mut relaxed = Vec::new();
+    for (topic, indexes) in partitions {
+        for &index in indexes {
+            match append_unasked(node, topic, index, &marker) {
+                Err(code) => results.push((topic.clone(), index, code)),
+                Ok(None) => groups.extend(end_in_groups(node, marker, &[index].into())),
+                Ok(Some(lsn)) => {
+                    newest = newest.max(Some(lsn));
+                    appended.push((topic.clone(), index));
+                    relaxed.extend(relaxed::log(node, topic, index));
+                }
+            }
+        }
+    }
+    if let Some(lsn) = newest {
+        let is_durable = node.storage.wait_durable(lsn).await.is_ok()
+            && relaxed::sync(node, relaxed).await.is_ok();
+        let code = if is_durable {
+            ErrorCode::None
+        } else {
+            ErrorCode::KafkaStorageError
+        };
+        let places = appended.into_iter();
+        results.extend(places.map(|(topic, index)| (topic, index, code)));
+    }
+    for (index, answer) in groups {
+        let code = match answer.await {
+            groups::Response::MarkerWritten => ErrorCode::None,
+            // As Kafka calls a group coordinator that is not ready.
+            _ => ErrorCode::NotLeaderOrFollower,
+        };
+        results.push((CONSUMER_OFFSETS.to_owned(), index, code));
+    }
+    results
+}
+
+/// `None` is a partition of groups, which write their markers themselves.
+fn append_unasked(
+    node: &Node,
+    topic: &str,
+    index: i32,
+    marker: &Marker,
+) -> Result<Option<Lsn>, ErrorCode> {
+    let topics = node.topics.load();
+    let found = topics
+        .by_name(topic)
+        .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let log = found.locate(index)?.log;
+    if topic == CONSUMER_OFFSETS {
+        return Ok(None);
+    }
+    let at = Timestamp::from_millis(node.clock.wall().as_millis());
+    let batch = batch::encode_marker(marker, at).map_err(|_| ErrorCode::InvalidRequest)?;
+    match log.append(&[batch], origin(marker)) {
+        Ok(appended) => Ok(Some(appended.lsn)),
+        Err(AppendError::Unusable(Unusable::Deleted(_))) => Err(ErrorCode::UnknownTopicOrPartition),
+        Err(AppendError::Producer(ProducerError::CoordinatorFenced { .. })) => {
+            Err(ErrorCode::TransactionCoordinatorFenced)
+        }
+        Err(AppendError::Producer(_)) => Err(ErrorCode::InvalidProducerEpoch),
+        Err(error) => {
+            tracing::error!(topic, partition = index, %error, "a marker could not be written");
+            Err(ErrorCode::KafkaStorageError)
+        }
+    }
+}
+
+fn origin(marker: &Marker) -> AppendOrigin {
+    if marker.bumps_epoch {
+        AppendOrigin::CoordinatorV2
+    } else {
+        AppendOrigin::Coordinator
+    }
+}
+
 enum Outcome {
     Appended(Lsn),
     /// There is nothing to end (any more).
@@ -139,12 +227,7 @@ fn append_to(node: &Node, log: &PartitionLog, marker: &Marker) -> Outcome {
     let Ok(batch) = batch::encode_marker(marker, at) else {
         return Outcome::Again;
     };
-    let origin = if marker.bumps_epoch {
-        AppendOrigin::CoordinatorV2
-    } else {
-        AppendOrigin::Coordinator
-    };
-    match log.append(&[batch], origin) {
+    match log.append(&[batch], origin(marker)) {
         Ok(appended) => Outcome::Appended(appended.lsn),
         Err(AppendError::Unusable(Unusable::Deleted(_))) => Outcome::Done,
         // A later marker has been here: what this one would end has ended.

@@ -15,6 +15,7 @@ mod markers;
 mod partition;
 mod producer_ids;
 mod relaxed;
+mod turns;
 mod view;
 mod writes;
 
@@ -34,8 +35,10 @@ use crate::topic_creation::TopicRefused;
 
 pub(crate) use coordinator::Coordinator;
 use driver::Kind;
+pub(crate) use markers::write_unasked as write_markers;
 use producer_ids::ProducerIds;
 pub(crate) use relaxed::sync as sync_relaxed;
+pub(crate) use turns::Turns;
 pub(crate) use view::current as current_view;
 pub(crate) use writes::{NotJoined, WriteSupport, Writer};
 
@@ -43,6 +46,8 @@ pub(crate) use writes::{NotJoined, WriteSupport, Writer};
 pub(crate) struct Coordinators {
     pub(crate) groups: Arc<Coordinator<GroupCoordinator>>,
     pub(crate) transactions: Arc<Coordinator<TransactionCoordinator>>,
+    /// Produce requests that wait to join their transaction.
+    pub(crate) produces: Arc<Turns>,
     producer_ids: ProducerIds,
     /// Bounds the partitions that are replayed at a time: each takes a thread and up to a
     /// mebibyte of its log.
@@ -70,6 +75,7 @@ impl Coordinators {
         Self {
             groups: Arc::new(Coordinator::new(groups)),
             transactions: Arc::new(Coordinator::new(transactions)),
+            produces: Arc::default(),
             producer_ids: ProducerIds::new(),
             loads: Semaphore::new(LOADS_AT_A_TIME),
         }

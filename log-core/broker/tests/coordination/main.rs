@@ -1,6 +1,8 @@
 //! Groups and transactions on a broker with its log, in process.
 
 #[cfg(test)]
+mod administration;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod node;

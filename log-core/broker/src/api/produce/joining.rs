@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use headwater_coordination::ProducerIdentity;
-use headwater_storage::PartitionLog;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::ProduceRequest;
 use headwater_wire::records::BatchHeader;
@@ -15,19 +14,12 @@ use crate::coordinators::{NotJoined, WriteSupport, Writer};
 use crate::node::Node;
 use crate::topics::TopicMap;
 
-/// A request's first batch in a partition that has no part in its transaction yet.
-struct First {
-    header: BatchHeader,
-    log: Arc<PartitionLog>,
-}
-
 /// What is transactional in a request.
 #[derive(Default)]
 struct Transactional {
     writers: BTreeSet<(i64, i16)>,
-    firsts: Vec<First>,
-    /// Where they are, by topic.
-    partitions: BTreeMap<String, BTreeSet<i32>>,
+    /// Partitions that have no part in the transaction yet, by topic.
+    firsts: BTreeMap<String, BTreeSet<i32>>,
 }
 
 /// Checks what the batches of a request say of transactions, and has partitions that the request
@@ -39,10 +31,9 @@ struct Transactional {
 pub(super) fn join(
     node: &Arc<Node>,
     context: &RequestContext,
-    topics: &TopicMap,
     request: &ProduceRequest,
 ) -> Result<(), Result<ErrorCode, NotJoined>> {
-    let found = transactional(topics, request);
+    let found = transactional(&node.topics.load(), request);
     let Some((id, epoch)) = found.writers.first().copied() else {
         return Ok(());
     };
@@ -61,15 +52,9 @@ pub(super) fn join(
         transactional_id,
         producer: ProducerIdentity { id, epoch },
     };
-    let joined = node
-        .coordinators
-        .join_transaction(node, writer, found.partitions);
-    if let Err(NotJoined::Wait(_)) = &joined {
-        for first in &found.firsts {
-            first.log.hold_back(&first.header);
-        }
-    }
-    joined.map_err(Err)
+    node.coordinators
+        .join_transaction(node, writer, found.firsts)
+        .map_err(Err)
 }
 
 fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
@@ -93,11 +78,7 @@ fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
                 continue;
             }
             let name = topic.image.name.clone();
-            found.partitions.entry(name).or_default().insert(data.index);
-            found.firsts.push(First {
-                header,
-                log: Arc::clone(located.log),
-            });
+            found.firsts.entry(name).or_default().insert(data.index);
         }
     }
     found

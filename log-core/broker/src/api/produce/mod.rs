@@ -13,6 +13,8 @@ mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use headwater_storage::Lsn;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{
@@ -40,36 +42,56 @@ impl Handler for Produce {
         context: &RequestContext,
         request: ProduceRequest,
     ) -> Reply<ProduceResponse> {
-        let joined = {
-            let topics = node.topics.load();
-            joining::join(node, context, &topics, &request)
-        };
+        if let Some(id) = request.transactional_id.as_deref()
+            && node.coordinators.produces.is_awaited(id)
+        {
+            return append_later(node, context, request, None);
+        }
+        let joined = joining::join(node, context, &request);
         match joined {
             Ok(()) => append(node, context, &request, Ok(())),
             Err(Ok(code)) => refuse(&request, code),
             Err(Err(NotJoined::Refused(code))) => append(node, context, &request, Err(code)),
-            Err(Err(NotJoined::Wait(joined))) => {
-                let (node, context) = (Arc::clone(node), context.clone());
-                // Nobody waits for what becomes of it, so nobody is told.
-                let unwanted = (request.acks == 0).then(ProduceResponse::default);
-                let spawner = Arc::clone(&node);
-                let appended = async move {
-                    let joined = joined.await;
-                    let (response, wait) = append_all(&node, &context, &request, joined);
-                    durable(&node, timeout(&request), response, wait).await
-                };
-                match unwanted {
-                    Some(response) => {
-                        spawner.spawn("produce", async {
-                            drop(appended.await);
-                        });
-                        Reply::Unwanted(response)
-                    }
-                    None => Reply::later(appended),
-                }
-            }
+            Err(Err(NotJoined::Wait(joined))) => append_later(node, context, request, Some(joined)),
         }
     }
+}
+
+type Joined = BoxFuture<'static, Result<(), ErrorCode>>;
+
+/// Appends when the request has joined its transaction; without `joined` it is yet to ask, when
+/// those before it are done.
+fn append_later(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    request: ProduceRequest,
+    joined: Option<Joined>,
+) -> Reply<ProduceResponse> {
+    let id = request.transactional_id.as_deref().unwrap_or_default();
+    let mut turn = node.coordinators.produces.enter(id);
+    // With acks=0 nobody waits for what becomes of it, so nobody is told.
+    let is_wanted = request.acks != 0;
+    let (spawner, node, context) = (node, Arc::clone(node), context.clone());
+    let appended = async move {
+        turn.come().await;
+        let joined = match joined {
+            Some(joined) => joined.await,
+            None => match joining::join(&node, &context, &request) {
+                Ok(()) => Ok(()),
+                Err(Ok(code)) => return all(&request, |_| Outcome::refused(code)),
+                Err(Err(NotJoined::Refused(code))) => Err(code),
+                Err(Err(NotJoined::Wait(joined))) => joined.await,
+            },
+        };
+        let (response, wait) = append_all(&node, &context, &request, joined);
+        drop(turn);
+        durable(&node, timeout(&request), response, wait).await
+    };
+    if is_wanted {
+        return Reply::later(appended);
+    }
+    spawner.spawn("produce", appended.map(drop));
+    Reply::Unwanted(ProduceResponse::default())
 }
 
 fn append(

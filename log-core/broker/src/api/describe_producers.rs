@@ -1,0 +1,104 @@
+//! DescribeProducers: who writes to partitions, and whose transactions are open there (KIP-664).
+
+use std::sync::Arc;
+
+use headwater_storage::{Lsn, ProducerSummary};
+use headwater_wire::ErrorCode;
+use headwater_wire::messages::describe_producers::{
+    DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState,
+    TopicRequest, TopicResponse,
+};
+
+use super::{Handler, Reply};
+use crate::context::RequestContext;
+use crate::node::Node;
+use crate::topic_creation::check_name;
+use crate::topics::TopicMap;
+
+pub(crate) struct DescribeProducers;
+
+impl Handler for DescribeProducers {
+    type Request = DescribeProducersRequest;
+
+    fn start(
+        node: &Arc<Node>,
+        _context: &RequestContext,
+        request: DescribeProducersRequest,
+    ) -> Reply<DescribeProducersResponse> {
+        let topics = node.topics.load();
+        let mut newest = Lsn::ZERO;
+        let described = request
+            .topics
+            .into_iter()
+            .map(|topic| describe(&topics, topic, &mut newest))
+            .collect();
+        let response = DescribeProducersResponse {
+            topics: described,
+            ..Default::default()
+        };
+        let node = Arc::clone(node);
+        Reply::later(async move {
+            // What is told of producers must not be lost any more.
+            if node.storage.wait_durable(newest).await.is_err() {
+                return failed(response, ErrorCode::KafkaStorageError);
+            }
+            response
+        })
+    }
+}
+
+fn describe(topics: &TopicMap, wanted: TopicRequest, newest: &mut Lsn) -> TopicResponse {
+    let named = check_name(&wanted.name).map_err(|refused| refused.code);
+    let found = named.and_then(|()| {
+        topics
+            .by_name(&wanted.name)
+            .ok_or(ErrorCode::UnknownTopicOrPartition)
+    });
+    let partitions = wanted.partition_indexes.iter().map(|&partition_index| {
+        let located = found.and_then(|topic| topic.locate(partition_index));
+        match located {
+            Ok(located) => {
+                let producers = located.log.producers();
+                *newest = (*newest).max(located.log.last_lsn());
+                PartitionResponse {
+                    partition_index,
+                    active_producers: producers.iter().map(state).collect(),
+                    ..Default::default()
+                }
+            }
+            Err(code) => refused(partition_index, code),
+        }
+    });
+    TopicResponse {
+        partitions: partitions.collect(),
+        name: wanted.name,
+    }
+}
+
+fn refused(partition_index: i32, code: ErrorCode) -> PartitionResponse {
+    PartitionResponse {
+        partition_index,
+        error_code: code.code(),
+        error_message: Some(code.message().to_owned()),
+        ..Default::default()
+    }
+}
+
+fn state(producer: &ProducerSummary) -> ProducerState {
+    ProducerState {
+        producer_id: producer.producer_id,
+        producer_epoch: i32::from(producer.producer_epoch),
+        last_sequence: producer.last_sequence,
+        last_timestamp: producer.last_timestamp,
+        coordinator_epoch: producer.coordinator_epoch,
+        current_txn_start_offset: producer.transaction_start.unwrap_or(-1),
+    }
+}
+
+fn failed(mut response: DescribeProducersResponse, code: ErrorCode) -> DescribeProducersResponse {
+    let partitions = response.topics.iter_mut().flat_map(|it| &mut it.partitions);
+    for partition in partitions {
+        *partition = refused(partition.partition_index, code);
+    }
+    response
+}
