@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use headwater_client::admin::{GroupDescription, GroupMember, OffsetSpec};
+use headwater_client::admin::{
+    GroupDescription, GroupMember, GroupState, ListGroupsOptions, OffsetSpec,
+};
 use headwater_client::{IsolationLevel, TopicPartition};
 
 use super::bootstrap::Bootstrap;
@@ -50,11 +52,12 @@ impl Group {
 
 impl List {
     async fn run(self) -> anyhow::Result<()> {
-        let mut groups = self.bootstrap.client()?.admin().list_groups().await?;
+        let admin = self.bootstrap.client()?.admin();
+        let mut groups = admin.list_groups(&ListGroupsOptions::default()).await?;
         groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
         let rows: Vec<_> = groups
             .into_iter()
-            .map(|group| vec![group.group_id, group.state, group.protocol_type])
+            .map(|group| vec![group.group_id, group.state.to_string(), group.protocol_type])
             .collect();
         print_rows(self.format, &["group", "state", "protocol_type"], &rows)
     }
@@ -72,7 +75,7 @@ impl Describe {
             None => bail!("the broker did not describe group {}", self.name),
         };
         let offsets = admin.list_group_offsets(&self.name, None, false).await?;
-        if group.state == "Dead" && offsets.is_empty() {
+        if group.state == GroupState::Dead && offsets.is_empty() {
             bail!("there is no group {}", self.name);
         }
         let (name, members) = (&self.name, group.members.len());

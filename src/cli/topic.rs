@@ -117,9 +117,14 @@ impl Named {
                 Some(topic) => topic?,
                 None => bail!("the broker did not describe topic {name}"),
             };
-            let configs = admin
-                .describe_configs(&ConfigResource::Topic(name.clone()))
+            let resource = ConfigResource::Topic(name.clone());
+            let mut configs = admin
+                .describe_configs(std::slice::from_ref(&resource), Default::default())
                 .await?;
+            let Some(configs) = configs.remove(&resource) else {
+                bail!("the broker did not describe the configuration of {name}");
+            };
+            let configs = configs?;
             let set: Vec<_> = configs
                 .iter()
                 .filter(|config| config.source == ConfigSource::Topic)

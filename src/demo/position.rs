@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use headwater_client::admin::OffsetSpec;
 use headwater_client::{Admin, ClientError, IsolationLevel, TopicPartition};
 
 /// Ends of partitions, by partition.
@@ -15,16 +14,10 @@ pub(super) async fn ends(
     topics: &[&str],
     isolation: IsolationLevel,
 ) -> Result<Ends, ClientError> {
-    let mut wanted = HashMap::new();
+    let mut partitions = Vec::new();
     for (name, topic) in admin.describe_topics(topics).await? {
-        for partition in &topic?.partitions {
-            let partition = TopicPartition::new(name.as_str(), partition.partition);
-            wanted.insert(partition, OffsetSpec::Latest);
-        }
+        let of_topic = topic?.partitions.into_iter();
+        partitions.extend(of_topic.map(|at| TopicPartition::new(name.as_str(), at.partition)));
     }
-    let mut ends = HashMap::new();
-    for (partition, end) in admin.list_offsets(&wanted, isolation).await {
-        ends.insert(partition, end?.map_or(0, |end| end.offset));
-    }
-    Ok(ends)
+    admin.end_offsets(&partitions, isolation).await
 }

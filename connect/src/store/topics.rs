@@ -19,12 +19,9 @@ pub(crate) struct TopicRequest {
 
 /// Creates the topic unless it is there; then it is taken as it is.
 pub(crate) async fn ensure_topic(client: &Client, topic: &TopicRequest) -> Result<(), ClientError> {
-    let new = NewTopic {
-        name: topic.name.clone(),
-        partitions: topic.partitions,
-        replication_factor: topic.replication_factor,
-        configs: topic.configs.clone().into_iter().collect(),
-    };
+    let mut new = NewTopic::new(&topic.name, topic.partitions);
+    new.replication_factor = topic.replication_factor;
+    new.configs = topic.configs.clone().into_iter().collect();
     match client.admin().create_topic(new).await {
         Err(error) if error.code() != Some(ErrorCode::TopicAlreadyExists) => Err(error),
         _ => Ok(()),

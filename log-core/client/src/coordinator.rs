@@ -20,14 +20,14 @@ pub(crate) enum CoordinatorKind {
 }
 
 impl CoordinatorKind {
-    fn code(self) -> i8 {
+    pub(crate) fn code(self) -> i8 {
         match self {
             Self::Group => 0,
             Self::Transaction => 1,
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Group => "group",
             Self::Transaction => "transactional id",

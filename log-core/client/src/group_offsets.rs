@@ -25,7 +25,7 @@ use crate::transport::Channel;
 use crate::{OffsetAndMetadata, TopicPartition};
 
 /// The last version with topic names; later ones have ids.
-const NAMED_VERSION_MAX: i16 = 9;
+pub(crate) const NAMED_VERSION_MAX: i16 = 9;
 
 /// Offsets by partition.
 pub(crate) type Offsets = HashMap<TopicPartition, OffsetAndMetadata>;
@@ -38,24 +38,7 @@ pub(crate) struct Route<'a> {
     pub(crate) coordinator: &'a Coordinator,
 }
 
-/// Commits offsets as `group` within `limit`.
-pub(crate) async fn commit(
-    cluster: &Cluster,
-    channel: &Channel,
-    coordinator: &Coordinator,
-    group: &ConsumerGroupMetadata,
-    offsets: &Offsets,
-    limit: Duration,
-) -> Result<(), ClientError> {
-    let route = Route {
-        cluster,
-        channel,
-        coordinator,
-    };
-    commit_as(route, || group.clone(), offsets, limit).await
-}
-
-/// As [`commit`]; `member` tells as whom, anew for each try: a member whose epoch
+/// Commits offsets within `limit`. `member` tells as whom, anew for each try: a member whose epoch
 /// has moved on meanwhile commits in the new one (KIP-848).
 pub(crate) async fn commit_as(
     route: Route<'_>,
@@ -136,7 +119,10 @@ async fn relearn(route: Route<'_>, mut names: Vec<Arc<str>>, retry: &Retry) {
     }
 }
 
-fn commit_topics(offsets: &Offsets, view: &ClusterView) -> Vec<OffsetCommitRequestTopic> {
+pub(crate) fn commit_topics(
+    offsets: &Offsets,
+    view: &ClusterView,
+) -> Vec<OffsetCommitRequestTopic> {
     let mut sorted: Vec<(&TopicPartition, &OffsetAndMetadata)> = offsets.iter().collect();
     sorted.sort_by_key(|(partition, _)| *partition);
     let mut topics: Vec<OffsetCommitRequestTopic> = Vec::new();
@@ -172,7 +158,7 @@ fn name_of(name: String, id: Uuid, view: &ClusterView) -> String {
 }
 
 /// The code that decides; one that sends the call elsewhere comes before the others.
-fn first_failure(
+pub(crate) fn first_failure(
     response: &OffsetCommitResponse,
     view: &ClusterView,
 ) -> (ErrorCode, Option<TopicPartition>) {
@@ -195,29 +181,9 @@ fn first_failure(
 }
 
 /// Reads a group's committed offsets: of `partitions`, or all there are. Partitions without one
-/// are left out.
+/// are left out. A member in an old epoch is told so, and asks again in its new one (KIP-848).
 ///
 /// With `require_stable`, waits until no transaction is about to change them (KIP-447).
-pub(crate) async fn fetch(
-    cluster: &Cluster,
-    channel: &Channel,
-    coordinator: &Coordinator,
-    group_id: &str,
-    partitions: Option<&[TopicPartition]>,
-    require_stable: bool,
-    limit: Duration,
-) -> Result<Offsets, ClientError> {
-    let route = Route {
-        cluster,
-        channel,
-        coordinator,
-    };
-    let nobody = || ConsumerGroupMetadata::new(group_id);
-    fetch_as(route, nobody, partitions, require_stable, limit).await
-}
-
-/// As [`fetch`], as a member of the group: one in an old epoch is told so, and asks again in its
-/// new one (KIP-848).
 pub(crate) async fn fetch_as(
     route: Route<'_>,
     member: impl Fn() -> ConsumerGroupMetadata,
@@ -289,7 +255,10 @@ fn by_topic(partitions: &[TopicPartition]) -> Vec<(String, Vec<i32>)> {
     topics
 }
 
-fn with_ids(topics: &[(String, Vec<i32>)], view: &ClusterView) -> Vec<OffsetFetchRequestTopics> {
+pub(crate) fn with_ids(
+    topics: &[(String, Vec<i32>)],
+    view: &ClusterView,
+) -> Vec<OffsetFetchRequestTopics> {
     let named = topics
         .iter()
         .map(|(name, indexes)| OffsetFetchRequestTopics {
@@ -300,7 +269,7 @@ fn with_ids(topics: &[(String, Vec<i32>)], view: &ClusterView) -> Vec<OffsetFetc
     named.collect()
 }
 
-fn fetch_request(
+pub(crate) fn fetch_request(
     version: i16,
     group: &ConsumerGroupMetadata,
     topics: Option<&[OffsetFetchRequestTopics]>,
@@ -331,7 +300,7 @@ fn fetch_request(
     request
 }
 
-fn fetch_code(response: &OffsetFetchResponse) -> ErrorCode {
+pub(crate) fn fetch_code(response: &OffsetFetchResponse) -> ErrorCode {
     let of_group = response.groups.first().map(|group| group.error_code);
     ErrorCode::from_code(of_group.unwrap_or(response.error_code))
 }
@@ -345,7 +314,7 @@ struct Found {
     code: i16,
 }
 
-fn read(
+pub(crate) fn read(
     response: OffsetFetchResponse,
     view: &ClusterView,
 ) -> Result<Offsets, (TopicPartition, ErrorCode)> {

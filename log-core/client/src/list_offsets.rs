@@ -24,6 +24,23 @@ pub(crate) const LATEST: i64 = -1;
 pub(crate) const EARLIEST: i64 = -2;
 /// Stands for the record with the largest timestamp (KIP-734).
 pub(crate) const MAX_TIMESTAMP: i64 = -3;
+/// Stands for the first record that the leader has itself (KIP-405).
+pub(crate) const EARLIEST_LOCAL: i64 = -4;
+/// Stands for the last record in tiered storage (KIP-1005).
+pub(crate) const LATEST_TIERED: i64 = -5;
+/// Stands for the first record that is not in tiered storage yet (KIP-1023).
+pub(crate) const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// The first version in which a timestamp is read as one of these, and not as a time.
+fn version_of(timestamp: i64) -> i16 {
+    match timestamp {
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        _ => 1,
+    }
+}
 
 /// What was found of each partition.
 pub(crate) type Listed = HashMap<TopicPartition, Result<Option<OffsetAndTimestamp>, ClientError>>;
@@ -173,10 +190,12 @@ async fn ask(
             .collect(),
         timeout_ms: i32::try_from(limit.as_millis()).unwrap_or(i32::MAX),
     };
-    let response = match channel
-        .call(Target::Node(node), limit, i16::MAX, |_| request)
-        .await
-    {
+    let mut version = 0;
+    let call = channel.call(Target::Node(node), limit, i16::MAX, |picked| {
+        version = picked;
+        request
+    });
+    let response = match call.await {
         Ok(response) => response,
         Err(error) => {
             return partitions
@@ -193,9 +212,17 @@ async fn ask(
     }
     partitions
         .into_iter()
-        .map(|(partition, _)| {
+        .map(|(partition, timestamp)| {
             let answer = answers.remove(&(partition.topic.to_string(), partition.partition));
-            let result = read(&partition, answer);
+            let needed = version_of(timestamp);
+            let result = match needed > version {
+                true => Err(ClientError::UnsupportedVersion {
+                    address: format!("node {node}"),
+                    api: "ListOffsets".to_owned(),
+                    wanted: format!("{needed} or later; {version} was the latest for both"),
+                }),
+                false => read(&partition, answer),
+            };
             (partition, result)
         })
         .collect()

@@ -11,4 +11,4 @@ pub use relation::{
     Column, KEY, OFFSET, PARTITION, PSEUDO_COLUMNS, Relation, RelationKind, TIMESTAMP, Watermark,
 };
 pub(crate) use statements::{StatementLog, StoredStatement};
-pub(crate) use topics::{all_partitions, end_offsets, ensure_topic, partition_count};
+pub(crate) use topics::{all_partitions, ensure_topic, partition_count};

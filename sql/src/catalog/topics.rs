@@ -1,9 +1,7 @@
 //! Topics that relations need.
 
-use std::collections::HashMap;
-
-use headwater_client::admin::{NewTopic, OffsetSpec};
-use headwater_client::{Client, IsolationLevel, TopicPartition};
+use headwater_client::admin::NewTopic;
+use headwater_client::{Client, TopicPartition};
 
 use crate::SqlError;
 
@@ -52,26 +50,6 @@ pub(crate) async fn partition_count(client: &Client, topic: &str) -> Result<i32,
             "topic {topic} does not exist; create it first"
         ))),
     }
-}
-
-/// The ends of `partitions`: under read_committed the last stable offsets.
-///
-/// # Errors
-/// [`SqlError::Log`].
-pub(crate) async fn end_offsets(
-    client: &Client,
-    partitions: &[TopicPartition],
-    isolation: IsolationLevel,
-) -> Result<HashMap<TopicPartition, i64>, SqlError> {
-    let wanted = partitions
-        .iter()
-        .map(|p| (p.clone(), OffsetSpec::Latest))
-        .collect();
-    let mut ends = HashMap::with_capacity(partitions.len());
-    for (partition, end) in client.admin().list_offsets(&wanted, isolation).await {
-        ends.insert(partition, end?.map_or(0, |e| e.offset));
-    }
-    Ok(ends)
 }
 
 /// All partitions of a topic of `count` partitions.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::SqlError;
-use crate::catalog::{Relation, all_partitions, end_offsets, partition_count};
+use crate::catalog::{Relation, all_partitions, partition_count};
 use crate::ops::Record;
 
 /// How long a poll waits for records before it looks whether it should go on.
@@ -107,12 +107,10 @@ impl Replica {
         pseudo: &BTreeSet<&'static str>,
         timeout: Duration,
     ) -> Result<RecordBatch, SqlError> {
-        let end_offsets = end_offsets(
-            &self.client,
-            &self.partitions,
-            IsolationLevel::ReadCommitted,
-        )
-        .await?;
+        let admin = self.client.admin();
+        let end_offsets = admin
+            .end_offsets(&self.partitions, IsolationLevel::ReadCommitted)
+            .await?;
         let mut progress = self.progress.clone();
         let reached = |p: &Progress| {
             p.failure.is_some()

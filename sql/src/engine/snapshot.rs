@@ -19,7 +19,7 @@ use super::SqlEngine;
 use super::log_scan::PartitionScan;
 use super::replica::Replica;
 use crate::SqlError;
-use crate::catalog::{Relation, all_partitions, end_offsets, partition_count};
+use crate::catalog::{Relation, all_partitions, partition_count};
 
 /// A table under its name.
 pub(super) type NamedTable = (String, Arc<dyn TableProvider>);
@@ -76,12 +76,10 @@ impl SqlEngine {
     ) -> Result<Vec<(TopicPartition, i64)>, SqlError> {
         let count = partition_count(&self.inner.client, &relation.topic).await?;
         let partitions = all_partitions(&relation.topic, count);
-        let ends = end_offsets(
-            &self.inner.client,
-            &partitions,
-            IsolationLevel::ReadCommitted,
-        )
-        .await?;
+        let admin = self.inner.client.admin();
+        let ends = admin
+            .end_offsets(&partitions, IsolationLevel::ReadCommitted)
+            .await?;
         let mut offsets: Vec<(TopicPartition, i64)> = ends.into_iter().collect();
         offsets.sort();
         Ok(offsets)

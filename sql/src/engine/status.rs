@@ -10,7 +10,7 @@ use headwater_streams::runtime::StreamsState;
 use super::SqlEngine;
 use super::views::{RunningView, application_error};
 use crate::SqlError;
-use crate::catalog::{all_partitions, end_offsets};
+use crate::catalog::all_partitions;
 
 /// What a view is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +78,10 @@ impl SqlEngine {
             .filter(|(partition, _)| !partition.topic.starts_with(&internal))
             .map(|(partition, offset)| (partition.clone(), *offset))
             .collect();
-        let ends = end_offsets(
-            &self.inner.client,
-            &inputs(&view),
-            IsolationLevel::ReadCommitted,
-        )
-        .await?;
+        let admin = self.inner.client.admin();
+        let ends = admin
+            .end_offsets(&inputs(&view), IsolationLevel::ReadCommitted)
+            .await?;
         let lag = ends
             .iter()
             .map(|(partition, end)| (end - committed.get(partition).copied().unwrap_or(0)).max(0))

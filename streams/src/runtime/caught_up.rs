@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use headwater_client::admin::OffsetSpec;
 use headwater_client::{IsolationLevel, TopicPartition};
 
 use crate::StreamsError;
@@ -36,9 +35,8 @@ impl RunningStreams {
         }
         // What a stage commits shows in the ends of later ones. Ends that did not move while all
         // positions reached them are the last. They count open transactions too.
-        let before = self.ends(&stages, IsolationLevel::ReadUncommitted).await?;
-        Ok(self.is_behind_us(&before).await?
-            && before == self.ends(&stages, IsolationLevel::ReadUncommitted).await?)
+        let before = self.ends(&stages).await?;
+        Ok(self.is_behind_us(&before).await? && before == self.ends(&stages).await?)
     }
 
     /// Waits until everything that is in the source topics now is committed.
@@ -47,7 +45,7 @@ impl RunningStreams {
     /// [`StreamsError::Client`] if the log does not answer, or why the application has failed.
     pub async fn wait_for_input(&self) -> Result<(), StreamsError> {
         let inputs: Vec<_> = self.inputs().collect();
-        let ends = self.ends(&inputs, IsolationLevel::ReadUncommitted).await?;
+        let ends = self.ends(&inputs).await?;
         loop {
             self.wait_running().await?;
             if self.has_committed(&ends).await? {
@@ -77,19 +75,13 @@ impl RunningStreams {
         }))
     }
 
+    /// Where `partitions` end, open transactions included.
     async fn ends(
         &self,
         partitions: &[TopicPartition],
-        isolation: IsolationLevel,
     ) -> Result<HashMap<TopicPartition, i64>, StreamsError> {
-        let wanted = partitions
-            .iter()
-            .map(|p| (p.clone(), OffsetSpec::Latest))
-            .collect();
-        let mut ends = HashMap::new();
-        for (partition, end) in self.client().admin().list_offsets(&wanted, isolation).await {
-            ends.insert(partition, end?.map_or(0, |end| end.offset));
-        }
-        Ok(ends)
+        let admin = self.client().admin();
+        let ends = admin.end_offsets(partitions, IsolationLevel::ReadUncommitted);
+        Ok(ends.await?)
     }
 }

@@ -70,7 +70,11 @@ impl Changelog {
 /// `delete.retention.ms` of a topic.
 pub(super) async fn delete_retention_ms(admin: &Admin, topic: &str) -> i64 {
     let resource = ConfigResource::Topic(topic.to_owned());
-    let entries = match admin.describe_configs(&resource).await {
+    let asked = admin
+        .describe_configs(std::slice::from_ref(&resource), Default::default())
+        .await;
+    let answer = asked.map(|mut described| described.remove(&resource));
+    let entries = match answer.and_then(|answer| answer.unwrap_or_else(|| Ok(Vec::new()))) {
         Ok(entries) => entries,
         Err(error) => {
             // Such as not being allowed to ask.

@@ -1,9 +1,9 @@
 //! The cluster itself.
 
-use headwater_wire::ErrorCode;
 use headwater_wire::messages::describe_cluster::DescribeClusterRequest;
 
 use super::Admin;
+use super::drive::checked;
 use crate::cluster::Topics;
 use crate::error::ClientError;
 use crate::metadata::NodeView;
@@ -30,15 +30,9 @@ impl Admin {
         let mut retry = self.retry("describing the cluster");
         let build = |_| DescribeClusterRequest::default();
         let response = self.ask(Target::Any, &mut retry, i16::MAX, build).await?;
-        let code = ErrorCode::from_code(response.error_code);
-        if code != ErrorCode::None {
-            let operation = "describing the cluster";
-            return Err(ClientError::broker_says(
-                operation,
-                code,
-                response.error_message,
-            ));
-        }
+        checked(response.error_code, response.error_message, || {
+            "describing the cluster".to_owned()
+        })?;
         let mut nodes: Vec<NodeView> = response
             .brokers
             .into_iter()

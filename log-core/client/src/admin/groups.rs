@@ -1,21 +1,131 @@
-//! Groups: listed, described, deleted.
+//! Groups: listed, deleted, and members put out of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
-use bytes::Bytes;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
-use headwater_wire::messages::describe_groups::{
-    DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup,
-};
+use headwater_wire::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
 use headwater_wire::messages::list_groups::ListGroupsRequest;
 
 use super::Admin;
-use crate::TopicPartition;
-use crate::consumer::protocol::{self, PROTOCOL_TYPE};
-use crate::coordinator::{Coordinator, CoordinatorKind};
+use super::drive::{ByCoordinator, Results, checked, unanswered};
+use crate::coordinator::CoordinatorKind;
 use crate::error::ClientError;
 use crate::transport::Target;
+
+/// The state of a group, of either protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum GroupState {
+    /// Classic: members are joining.
+    PreparingRebalance,
+    /// Classic: members wait for the leader's assignment.
+    CompletingRebalance,
+    /// Every member has its assignment.
+    Stable,
+    /// There is no such group, or it is being removed.
+    Dead,
+    /// It has offsets but no members.
+    Empty,
+    /// KIP-848: the coordinator is making an assignment.
+    Assigning,
+    /// KIP-848: members are on their way to the assignment.
+    Reconciling,
+    /// A streams group that lacks its topics.
+    NotReady,
+    /// Something newer than this client, or nothing where the broker is too old to tell.
+    Other(String),
+}
+
+impl GroupState {
+    const NAMES: [(Self, &str); 8] = [
+        (Self::PreparingRebalance, "PreparingRebalance"),
+        (Self::CompletingRebalance, "CompletingRebalance"),
+        (Self::Stable, "Stable"),
+        (Self::Dead, "Dead"),
+        (Self::Empty, "Empty"),
+        (Self::Assigning, "Assigning"),
+        (Self::Reconciling, "Reconciling"),
+        (Self::NotReady, "NotReady"),
+    ];
+
+    pub(super) fn from_name(name: String) -> Self {
+        let known = Self::NAMES
+            .into_iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(&name));
+        known.map_or(Self::Other(name), |(state, _)| state)
+    }
+
+    /// The name as Kafka spells it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Other(name) => name,
+            known => Self::NAMES
+                .iter()
+                .find(|(state, _)| state == known)
+                .map_or("", |(_, name)| name),
+        }
+    }
+}
+
+impl fmt::Display for GroupState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The protocol that a group's members speak.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum GroupType {
+    /// JoinGroup and SyncGroup: consumers, Connect workers and others.
+    Classic,
+    /// KIP-848.
+    Consumer,
+    /// KIP-932.
+    Share,
+    /// KIP-1071.
+    Streams,
+    /// Something newer than this client, or nothing where the broker is too old to tell.
+    Other(String),
+}
+
+impl GroupType {
+    fn from_name(name: String) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "classic" => Self::Classic,
+            "consumer" => Self::Consumer,
+            "share" => Self::Share,
+            "streams" => Self::Streams,
+            _ => Self::Other(name),
+        }
+    }
+
+    /// The name as Kafka spells it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+            Self::Share => "share",
+            Self::Streams => "streams",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for GroupType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Which groups to list; empty lists leave none out.
+#[derive(Clone, Debug, Default)]
+pub struct ListGroupsOptions {
+    /// States, as Kafka names them (KIP-518).
+    pub states: Vec<String>,
+    /// Types, as Kafka names them (KIP-848).
+    pub types: Vec<String>,
+}
 
 /// A group in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,69 +134,64 @@ pub struct GroupListing {
     pub group_id: String,
     /// What its members are: `consumer`, `connect`, or empty for a group without members.
     pub protocol_type: String,
-    /// Its state, such as `Stable` or `Empty`; empty if the broker is too old to tell.
-    pub state: String,
+    /// Its state.
+    pub state: GroupState,
+    /// Its protocol.
+    pub group_type: GroupType,
 }
 
-/// A group and its members.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupDescription {
-    /// Its id.
-    pub group_id: String,
-    /// Its state, such as `Stable`, `Empty` or `Dead`.
-    pub state: String,
-    /// What its members are, such as `consumer`.
-    pub protocol_type: String,
-    /// The assignor in use.
-    pub protocol: String,
-    /// Its members.
-    pub members: Vec<GroupMember>,
+/// A member to be put out of its group (KIP-345).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MemberToRemove {
+    /// A static member, by its `group.instance.id`.
+    Static(String),
+    /// Any member, by the id that the coordinator gave it.
+    Dynamic(String),
 }
 
-/// A member of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupMember {
-    /// The id given by the coordinator.
-    pub member_id: String,
-    /// `group.instance.id`, if it is static.
-    pub group_instance_id: Option<String>,
-    /// `client.id`.
-    pub client_id: String,
-    /// Where it connects from.
-    pub client_host: String,
-    /// Its partitions, if the members are consumers.
-    pub assignment: Vec<TopicPartition>,
+impl fmt::Display for MemberToRemove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static(id) | Self::Dynamic(id) => f.write_str(id),
+        }
+    }
 }
 
 impl Admin {
-    /// Every group, by id.
+    /// The groups that `options` let through, by id; every node is asked for its own.
     ///
     /// # Errors
-    /// A timeout, or the first node's error.
-    pub async fn list_groups(&self) -> Result<Vec<GroupListing>, ClientError> {
-        let mut retry = self.retry("listing groups");
+    /// A timeout, or the first node's error; [`ClientError::UnsupportedVersion`] from a broker that
+    /// cannot filter as asked.
+    pub async fn list_groups(
+        &self,
+        options: &ListGroupsOptions,
+    ) -> Result<Vec<GroupListing>, ClientError> {
+        let operation = "listing groups";
+        let mut retry = self.retry(operation);
         let mut groups = BTreeMap::new();
         for node in self.nodes(&mut retry).await? {
             loop {
-                let build = |_| ListGroupsRequest::default();
+                let build = |_| ListGroupsRequest {
+                    states_filter: options.states.clone(),
+                    types_filter: options.types.clone(),
+                };
                 let response = self
                     .ask(Target::Node(node), &mut retry, i16::MAX, build)
                     .await?;
-                let code = ErrorCode::from_code(response.error_code);
-                if code != ErrorCode::None {
-                    let operation = format!("listing groups of node {node}");
-                    retry.pause(ClientError::broker(operation, code)).await?;
+                let asked = || format!("{operation} of node {node}");
+                if let Err(error) = checked(response.error_code, None, asked) {
+                    retry.pause(error).await?;
                     continue;
                 }
                 for group in response.groups {
-                    groups.insert(
-                        group.group_id.clone(),
-                        GroupListing {
-                            group_id: group.group_id,
-                            protocol_type: group.protocol_type,
-                            state: group.group_state,
-                        },
-                    );
+                    let listing = GroupListing {
+                        group_id: group.group_id.clone(),
+                        protocol_type: group.protocol_type,
+                        state: GroupState::from_name(group.group_state),
+                        group_type: GroupType::from_name(group.group_type),
+                    };
+                    groups.insert(group.group_id, listing);
                 }
                 break;
             }
@@ -94,115 +199,103 @@ impl Admin {
         Ok(groups.into_values().collect())
     }
 
-    /// These groups with their members. A group that does not exist is `Dead`, or an error, as the
-    /// broker has it.
+    /// Deletes groups with their offsets; only groups without members can be.
     ///
     /// # Errors
-    /// Never as a whole; each group has its own result.
-    pub async fn describe_groups(
-        &self,
-        group_ids: &[&str],
-    ) -> Result<HashMap<String, Result<GroupDescription, ClientError>>, ClientError> {
-        let mut results = HashMap::with_capacity(group_ids.len());
-        for group_id in group_ids {
-            results.insert((*group_id).to_owned(), self.describe_group(group_id).await);
-        }
-        Ok(results)
-    }
-
-    async fn describe_group(&self, group_id: &str) -> Result<GroupDescription, ClientError> {
-        let operation = format!("describing group {group_id}");
-        let mut retry = self.retry(operation.clone());
-        let coordinator = Coordinator::new(CoordinatorKind::Group, group_id);
-        let build = |_| DescribeGroupsRequest {
-            groups: vec![group_id.to_owned()],
-            include_authorized_operations: false,
-        };
-        let code = |response: &DescribeGroupsResponse| {
-            let code = response.groups.first().map(|group| group.error_code);
-            ErrorCode::from_code(code.unwrap_or_default())
-        };
-        let (cluster, channel) = (&self.cluster, &self.channel);
-        let call = coordinator.call(cluster, channel, &mut retry, i16::MAX, build, code);
-        let response = call.await?;
-        let Some(group) = response.groups.into_iter().next() else {
-            let reason = "the response names no group".to_owned();
-            return Err(ClientError::Protocol { operation, reason });
-        };
-        let code = ErrorCode::from_code(group.error_code);
-        if code != ErrorCode::None {
-            return Err(ClientError::broker_says(
-                operation,
-                code,
-                group.error_message,
-            ));
-        }
-        describe(group)
-    }
-
-    /// Deletes groups with their offsets; only empty ones can be.
-    ///
-    /// # Errors
-    /// Never as a whole; each group has its own result.
+    /// If nothing could be asked; each group has its own result.
     pub async fn delete_groups(
         &self,
         group_ids: &[&str],
     ) -> Result<HashMap<String, Result<(), ClientError>>, ClientError> {
-        let mut results = HashMap::with_capacity(group_ids.len());
-        for group_id in group_ids {
-            results.insert((*group_id).to_owned(), self.delete_group(group_id).await);
+        let build = |_, groups: &[String]| DeleteGroupsRequest {
+            groups_names: groups.to_vec(),
+        };
+        let read = |_, _: &[String], response: DeleteGroupsResponse| {
+            let results = response.results.into_iter().map(|result| {
+                let operation = || format!("deleting group {}", result.group_id);
+                let deleted = checked(result.error_code, None, operation);
+                (result.group_id, deleted)
+            });
+            results.collect()
+        };
+        let groups = group_ids.iter().map(|group| (*group).to_owned());
+        let route = ByCoordinator::new(CoordinatorKind::Group);
+        self.drive("deleting groups", route, groups, build, read)
+            .await
+    }
+
+    /// Puts members out of a group; `reason` shows in the coordinator's log (KIP-800). Each member
+    /// has its own result.
+    ///
+    /// # Errors
+    /// The coordinator's, or a timeout.
+    pub async fn remove_members_from_consumer_group(
+        &self,
+        group_id: &str,
+        members: &[MemberToRemove],
+        reason: &str,
+    ) -> Result<HashMap<MemberToRemove, Result<(), ClientError>>, ClientError> {
+        let operation = format!("removing members of group {group_id}");
+        let identities: Vec<MemberIdentity> = members
+            .iter()
+            .map(|member| {
+                let (member_id, group_instance_id) = match member {
+                    MemberToRemove::Static(id) => (String::new(), Some(id.clone())),
+                    MemberToRemove::Dynamic(id) => (id.clone(), None),
+                };
+                MemberIdentity {
+                    member_id,
+                    group_instance_id,
+                    reason: Some(reason.to_owned()),
+                }
+            })
+            .collect();
+        let build = |_, _: &[String]| LeaveGroupRequest {
+            group_id: group_id.to_owned(),
+            members: identities.clone(),
+            ..LeaveGroupRequest::default()
+        };
+        let read =
+            |_,
+             asked: &[String],
+             response: headwater_wire::messages::leave_group::LeaveGroupResponse| {
+                let whole = checked(response.error_code, None, || operation.clone());
+                let answer = whole.map(|()| response.members);
+                asked
+                    .iter()
+                    .take(1)
+                    .map(|key| (key.clone(), answer.clone()))
+                    .collect()
+            };
+        let route = ByCoordinator::new(CoordinatorKind::Group);
+        let mut answered = self
+            .drive(&operation, route, [group_id.to_owned()], build, read)
+            .await?;
+        let answers = answered
+            .remove(group_id)
+            .unwrap_or_else(|| Err(unanswered(operation.clone())))?;
+        let mut results = Results::new();
+        for member in members {
+            let answer = answers.iter().find(|answer| match member {
+                MemberToRemove::Static(id) => answer.group_instance_id.as_ref() == Some(id),
+                MemberToRemove::Dynamic(id) => answer.member_id == *id,
+            });
+            let removing = || format!("removing member {member} of group {group_id}");
+            let result = match answer {
+                Some(answer) => checked(answer.error_code, None, removing),
+                None => Err(unanswered(removing())),
+            };
+            results.insert(member.clone(), result);
         }
         Ok(results)
     }
-
-    async fn delete_group(&self, group_id: &str) -> Result<(), ClientError> {
-        let operation = format!("deleting group {group_id}");
-        let mut retry = self.retry(operation.clone());
-        let coordinator = Coordinator::new(CoordinatorKind::Group, group_id);
-        let build = |_| DeleteGroupsRequest {
-            groups_names: vec![group_id.to_owned()],
-        };
-        let code = |response: &DeleteGroupsResponse| {
-            let code = response.results.first().map(|group| group.error_code);
-            ErrorCode::from_code(code.unwrap_or_default())
-        };
-        let (cluster, channel) = (&self.cluster, &self.channel);
-        let call = coordinator.call(cluster, channel, &mut retry, i16::MAX, build, code);
-        match code(&call.await?) {
-            ErrorCode::None => Ok(()),
-            code => Err(ClientError::broker(operation, code)),
-        }
-    }
 }
 
-fn describe(group: DescribedGroup) -> Result<GroupDescription, ClientError> {
-    let are_consumers = group.protocol_type == PROTOCOL_TYPE;
-    let assignment_of = |bytes: Bytes| -> Result<Vec<TopicPartition>, ClientError> {
-        if !are_consumers {
-            return Ok(Vec::new());
-        }
-        let decoded =
-            protocol::decode_assignment(bytes).map_err(|error| ClientError::Protocol {
-                operation: format!("decoding an assignment of group {}", group.group_id),
-                reason: error.to_string(),
-            })?;
-        Ok(decoded.partitions)
-    };
-    let mut members = Vec::with_capacity(group.members.len());
-    for member in group.members {
-        members.push(GroupMember {
-            member_id: member.member_id,
-            group_instance_id: member.group_instance_id,
-            client_id: member.client_id,
-            client_host: member.client_host,
-            assignment: assignment_of(member.member_assignment)?,
-        });
-    }
-    Ok(GroupDescription {
-        group_id: group.group_id,
-        state: group.group_state,
-        protocol_type: group.protocol_type,
-        protocol: group.protocol_data,
-        members,
-    })
+/// Whether the coordinator says that there is no such group, or none that it describes this way.
+pub(super) fn is_absent(error: &ClientError) -> bool {
+    matches!(error, ClientError::UnsupportedVersion { .. })
+        || matches!(
+            error.code(),
+            Some(ErrorCode::GroupIdNotFound | ErrorCode::UnsupportedVersion)
+        )
 }

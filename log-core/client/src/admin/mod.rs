@@ -2,9 +2,18 @@
 
 mod cluster;
 mod configs;
+mod describe_groups;
+mod describe_topics;
+mod drive;
+mod features;
+mod group_offsets;
 mod groups;
+mod log_dirs;
 mod offsets;
+mod quorum;
+mod replicas;
 mod topics;
+mod transactions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +21,23 @@ use std::time::Duration;
 use headwater_wire::{Request, RequestKind, ResponseKind};
 
 pub use cluster::ClusterDescription;
-pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
-pub use groups::{GroupDescription, GroupListing, GroupMember};
+pub use configs::{
+    ConfigChange, ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym, ConfigType,
+    DescribeConfigsOptions,
+};
+pub use describe_groups::{GroupDescription, GroupMember};
+pub use describe_topics::{PartitionDescription, TopicDescription};
+pub use features::{FeatureMetadata, FeatureUpdate};
+pub use groups::{GroupListing, GroupState, GroupType, ListGroupsOptions, MemberToRemove};
+pub use log_dirs::{LogDirDescription, ReplicaInfo};
 pub use offsets::OffsetSpec;
-pub use topics::NewTopic;
+pub use quorum::{QuorumInfo, ReplicaState};
+pub use replicas::{ElectionType, PartitionReassignment};
+pub use topics::{NewPartitions, NewTopic};
+pub use transactions::{
+    AbortTransactionSpec, FencedProducer, ListTransactionsOptions, ProducerState,
+    TransactionDescription, TransactionListing, TransactionState,
+};
 
 use crate::cluster::Cluster;
 use crate::error::ClientError;
@@ -71,6 +93,28 @@ impl Admin {
                 Err(error) => retry.pause(error).await?,
             }
         }
+    }
+}
+
+impl Admin {
+    /// As [`Admin::ask`], of a node that may not have been heard of yet.
+    async fn ask_known<R>(
+        &self,
+        target: Target,
+        retry: &mut Retry,
+        build: impl Fn(i16) -> R,
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Into<RequestKind>,
+        R::Response: TryFrom<ResponseKind>,
+    {
+        if let Target::Node(id) = target
+            && !self.cluster.view().nodes.contains_key(&id)
+            && !self.nodes(retry).await?.contains(&id)
+        {
+            return Err(ClientError::UnknownNode(id));
+        }
+        self.ask(target, retry, i16::MAX, build).await
     }
 }
 

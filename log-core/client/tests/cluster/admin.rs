@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::support::{cluster, unique, until};
-use headwater_client::admin::{ConfigChange, ConfigResource, ConfigSource, NewTopic, OffsetSpec};
+use headwater_client::admin::{
+    ConfigChange, ConfigEntry, ConfigResource, ConfigSource, DescribeConfigsOptions, GroupState,
+    ListGroupsOptions, NewTopic, OffsetSpec,
+};
 use headwater_client::{
-    AutoOffsetReset, ConsumerConfig, IsolationLevel, OffsetAndMetadata, ProducerConfig,
-    TopicPartition,
+    Admin, AutoOffsetReset, ClientError, ConsumerConfig, IsolationLevel, OffsetAndMetadata,
+    ProducerConfig, TopicPartition,
 };
 use headwater_wire::ErrorCode;
 
@@ -103,7 +106,7 @@ async fn configurations_are_read_as_they_were_set() {
         .await
         .expect("created");
     let resource = ConfigResource::Topic(name.clone());
-    let entries = admin.describe_configs(&resource).await.expect("described");
+    let entries = configs(&admin, &resource).await.expect("described");
     let entry = |name: &str| {
         entries
             .iter()
@@ -115,8 +118,22 @@ async fn configurations_are_read_as_they_were_set() {
     assert_eq!(entry("cleanup.policy").value.as_deref(), Some("compact"));
     assert_eq!(entry("max.message.bytes").source, ConfigSource::Default);
     let missing = ConfigResource::Topic(unique("no-such"));
-    let error = admin.describe_configs(&missing).await.expect_err("missing");
+    let error = configs(&admin, &missing).await.expect_err("missing");
     assert_eq!(error.code(), Some(ErrorCode::UnknownTopicOrPartition));
+}
+
+async fn configs(
+    admin: &Admin,
+    resource: &ConfigResource,
+) -> Result<Vec<ConfigEntry>, ClientError> {
+    let options = DescribeConfigsOptions::default();
+    let described = admin
+        .describe_configs(std::slice::from_ref(resource), options)
+        .await;
+    described
+        .expect("asked")
+        .remove(resource)
+        .expect("an answer")
 }
 
 #[tokio::test]
@@ -139,12 +156,13 @@ async fn configurations_are_altered_one_by_one() {
             name: "max.message.bytes".to_owned(),
         },
     ];
-    admin
-        .alter_configs(&resource, changes)
+    let altered = admin
+        .incremental_alter_configs(&[(resource.clone(), changes)], false)
         .await
-        .expect("altered");
+        .expect("asked");
+    assert!(altered[&resource].is_ok());
     until("the change", || async {
-        let entries = admin.describe_configs(&resource).await.expect("described");
+        let entries = configs(&admin, &resource).await.expect("described");
         let find = |name: &str| entries.iter().find(|entry| entry.name == name).cloned();
         find("retention.ms").is_some_and(|entry| entry.value.as_deref() == Some("2000"))
             && find("max.message.bytes").is_some_and(|e| e.source == ConfigSource::Default)
@@ -154,10 +172,11 @@ async fn configurations_are_altered_one_by_one() {
         name: "retention.ms".to_owned(),
         value: "soon".to_owned(),
     }];
-    let error = admin
-        .alter_configs(&resource, impossible)
+    let refused = admin
+        .incremental_alter_configs(&[(resource.clone(), impossible)], false)
         .await
-        .expect_err("impossible");
+        .expect("asked");
+    let error = refused[&resource].as_ref().expect_err("impossible");
     assert_eq!(error.code(), Some(ErrorCode::InvalidConfig), "{error}");
 }
 
@@ -219,18 +238,21 @@ async fn groups_are_listed_described_and_deleted() {
         consumer.assignment().len() == 2
     })
     .await;
-    let listed = admin.list_groups().await.expect("listed");
+    let listed = admin
+        .list_groups(&ListGroupsOptions::default())
+        .await
+        .expect("listed");
     let listing = listed
         .iter()
         .find(|listing| listing.group_id == group)
         .expect("listed");
     assert_eq!(
-        (listing.protocol_type.as_str(), listing.state.as_str()),
-        ("consumer", "Stable")
+        (listing.protocol_type.as_str(), &listing.state),
+        ("consumer", &GroupState::Stable)
     );
     let described = admin.describe_groups(&[&group]).await.expect("asked");
     let description = described[&group].as_ref().expect("described");
-    assert_eq!(description.state, "Stable");
+    assert_eq!(description.state, GroupState::Stable);
     assert_eq!(description.protocol, "range");
     assert_eq!(description.members.len(), 1);
     assert_eq!(description.members[0].assignment.len(), 2);
@@ -241,10 +263,11 @@ async fn groups_are_listed_described_and_deleted() {
 
     let partition = TopicPartition::new(topic.as_str(), 0);
     let offsets = HashMap::from([(partition.clone(), OffsetAndMetadata::with_metadata(7, "x"))]);
-    admin
+    let altered = admin
         .alter_group_offsets(&group, &offsets)
         .await
-        .expect("set");
+        .expect("asked");
+    assert!(altered[&partition].is_ok());
     let wanted = [partition.clone(), TopicPartition::new(topic.as_str(), 1)];
     let read = admin
         .list_group_offsets(&group, Some(&wanted), true)
