@@ -2,17 +2,24 @@
 //! with one sentence and a non-zero exit.
 
 mod bootstrap;
+mod cluster;
+mod config;
 mod connect;
 mod consume;
 mod demo;
+mod feature;
 mod group;
+mod log_dir;
 mod output;
+mod payload;
 mod produce;
 mod serve;
 mod shell;
 mod sql;
 mod table;
+mod times;
 mod topic;
+mod transaction;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -35,16 +42,31 @@ enum Command {
     Serve(serve::Serve),
     /// Run the main job on an embedded log and real data
     Demo(demo::Demo),
-    /// Create, list, describe and delete topics
+    /// Create, list, describe, enlarge and delete topics
     #[command(subcommand)]
     Topic(topic::Topic),
-    /// Write the lines of standard input to a topic
+    /// Write lines, JSON objects or files to a topic
     Produce(produce::Produce),
-    /// Print the records of a topic
+    /// Print the records of topics
     Consume(consume::Consume),
-    /// List and describe consumer groups
+    /// List and describe groups, reset their offsets, remove members and groups
     #[command(subcommand)]
     Group(group::Group),
+    /// Look at and change configurations of topics, brokers and groups
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Look at transactions and producers, and end what hangs
+    #[command(subcommand)]
+    Transaction(transaction::Transaction),
+    /// Look at the directories of logs
+    #[command(subcommand)]
+    LogDir(log_dir::LogDir),
+    /// Look at nodes, quorum and reassignments, and elect leaders
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
+    /// Look at and change levels of features
+    #[command(subcommand)]
+    Feature(feature::Feature),
     /// Create, inspect and steer connectors through the REST interface
     #[command(subcommand)]
     Connect(connect::Connect),
@@ -79,6 +101,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Produce(produce) => produce.run().await,
         Command::Consume(consume) => consume.run().await,
         Command::Group(group) => group.run().await,
+        Command::Config(config) => config.run().await,
+        Command::Transaction(transaction) => transaction.run().await,
+        Command::LogDir(log_dir) => log_dir.run().await,
+        Command::Cluster(cluster) => cluster.run().await,
+        Command::Feature(feature) => feature.run().await,
         Command::Connect(connect) => connect.run().await,
         Command::Sql(sql) => sql.run().await,
     }

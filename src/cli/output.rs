@@ -1,8 +1,10 @@
-//! Tables, JSON and CSV on stdout.
+//! Tables, JSON and CSV on stdout; what failed on stderr.
 
 use std::io::Write;
 
+use anyhow::bail;
 use clap::ValueEnum;
+use serde_json::{Map, Value};
 
 use crate::stdout::Stdout;
 
@@ -28,30 +30,31 @@ pub(super) fn print_heading(format: Format, line: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints `rows` under `header`; a JSON row is an object of strings.
+/// Prints one JSON value as a line.
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
+    writeln!(Stdout::lock(), "{value}")?;
+    Ok(())
+}
+
+/// Prints `rows` under `header`; a JSON row is an object with the header's names.
 pub(super) fn print_rows(
     format: Format,
     header: &[&str],
-    rows: &[Vec<String>],
+    rows: &[Vec<Value>],
 ) -> anyhow::Result<()> {
     let mut out = Stdout::lock();
     match format {
         Format::Table => print_aligned(&mut out, header, rows)?,
         Format::Json => {
             for row in rows {
-                let object: serde_json::Map<_, _> = header
-                    .iter()
-                    .zip(row)
-                    .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
-                    .collect();
-                writeln!(out, "{}", serde_json::Value::Object(object))?;
+                writeln!(out, "{}", object(header, row))?;
             }
         }
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(&mut out);
             writer.write_record(header)?;
             for row in rows {
-                writer.write_record(row)?;
+                writer.write_record(row.iter().map(|value| text(value, "")))?;
             }
             writer.flush()?;
         }
@@ -59,13 +62,24 @@ pub(super) fn print_rows(
     Ok(())
 }
 
+/// A row as a JSON object.
+pub(super) fn object(header: &[&str], row: &[Value]) -> Value {
+    let fields = header.iter().zip(row);
+    let fields = fields.map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Value::Object(fields.collect::<Map<_, _>>())
+}
+
 fn print_aligned(
     out: &mut impl Write,
     header: &[&str],
-    rows: &[Vec<String>],
+    rows: &[Vec<Value>],
 ) -> std::io::Result<()> {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|value| text(value, "-")).collect())
+        .collect();
     let mut widths: Vec<_> = header.iter().map(|name| name.len()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, value) in widths.iter_mut().zip(row) {
             *width = (*width).max(value.chars().count());
         }
@@ -78,8 +92,90 @@ fn print_aligned(
         writeln!(out, "{}", cells.join("  ").trim_end())
     };
     line(&mut header.iter().copied())?;
-    for row in rows {
+    for row in &rows {
         line(&mut row.iter().map(String::as_str))?;
     }
     Ok(())
+}
+
+/// A value in a cell, with `nothing` for null.
+fn text(value: &Value, nothing: &str) -> String {
+    match value {
+        Value::Null => nothing.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => {
+            let values: Vec<_> = values.iter().map(|value| text(value, nothing)).collect();
+            values.join(",")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What failed of several things done in one command: each is told, the others are done.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    done: usize,
+    failed: Vec<anyhow::Error>,
+}
+
+impl Failures {
+    /// Notes how one thing ended.
+    pub(super) fn take<T, E: Into<anyhow::Error>>(&mut self, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(done) => {
+                self.done += 1;
+                Some(done)
+            }
+            Err(error) => {
+                self.failed.push(error.into());
+                None
+            }
+        }
+    }
+
+    /// # Errors
+    /// The one failure, or how many there were, each of which is told on stderr.
+    pub(super) fn into_result(mut self) -> anyhow::Result<()> {
+        if self.failed.len() > 1 {
+            for error in &self.failed {
+                eprintln!("headwater: {error:#}");
+            }
+            let (failed, all) = (self.failed.len(), self.failed.len() + self.done);
+            bail!("{failed} of {all} failed");
+        }
+        match self.failed.pop() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_shows_a_value_as_people_write_it() {
+        assert_eq!(text(&Value::Null, "-"), "-");
+        assert_eq!(text(&"a b".into(), "-"), "a b");
+        assert_eq!(text(&serde_json::json!([0, 1]), "-"), "0,1");
+        assert_eq!(text(&7.into(), "-"), "7");
+    }
+
+    #[test]
+    fn one_failure_is_told_as_it_is_and_several_are_counted() {
+        let mut failures = Failures::default();
+        assert_eq!(failures.take::<_, anyhow::Error>(Ok(1)), Some(1));
+        failures.take::<(), _>(Err(anyhow::anyhow!("one")));
+        let error = failures.into_result().expect_err("failed");
+        assert_eq!(error.to_string(), "one");
+
+        let mut failures = Failures::default();
+        failures.take::<_, anyhow::Error>(Ok(()));
+        failures.take::<(), _>(Err(anyhow::anyhow!("one")));
+        failures.take::<(), _>(Err(anyhow::anyhow!("two")));
+        let error = failures.into_result().expect_err("failed");
+        assert_eq!(error.to_string(), "2 of 3 failed");
+        assert!(Failures::default().into_result().is_ok());
+    }
 }

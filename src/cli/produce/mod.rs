@@ -1,0 +1,259 @@
+//! `headwater produce`: lines, JSON objects or whole files to records.
+
+mod input;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use headwater_client::producer::Delivery;
+use headwater_client::{Acks, Producer, ProducerConfig};
+use headwater_wire::records::Compression;
+
+use self::input::{Input, Source};
+use super::bootstrap::{Bootstrap, name_and_value};
+use super::output::{Format, print_rows};
+use super::payload::Encoding;
+use super::times;
+
+/// So many records may wait to be told as acknowledged.
+const UNTOLD: usize = 1000;
+
+#[derive(Debug, Args)]
+pub(super) struct Produce {
+    /// The topic to write to
+    topic: String,
+    /// Files to read in place of standard input
+    files: Vec<PathBuf>,
+    /// What the input is: lines of values, lines of JSON objects as consume prints them, or one
+    /// value that is all of the input
+    #[arg(short, long, value_enum, default_value_t)]
+    input: Input,
+    /// The partition; without it the key's hash decides, or any if there is no key
+    #[arg(short, long)]
+    partition: Option<i32>,
+    /// Splits each line into key and value at the first of this
+    #[arg(short = 'K', long, value_name = "SEPARATOR")]
+    key_separator: Option<String>,
+    /// The key of every record
+    #[arg(short, long, conflicts_with = "key_separator")]
+    key: Option<String>,
+    /// A header of every record
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    headers: Vec<(String, String)>,
+    /// The time of every record
+    #[arg(short, long, value_name = "TIME", value_parser = times::timestamp)]
+    timestamp: Option<i64>,
+    /// How keys are written
+    #[arg(long, value_enum, default_value_t, value_name = "ENCODING")]
+    key_format: Encoding,
+    /// How values are written
+    #[arg(long, value_enum, default_value_t, value_name = "ENCODING")]
+    value_format: Encoding,
+    /// Takes empty values for none, which are tombstones in a compacted topic
+    #[arg(short = 'Z', long)]
+    empty_as_null: bool,
+    /// Ends after this many records
+    #[arg(short = 'n', long)]
+    count: Option<u64>,
+    /// How the batches are compressed
+    #[arg(short = 'z', long, default_value = "none", value_name = "CODEC", value_parser = codec)]
+    compression: Compression,
+    /// Who must have a record before it counts as written
+    #[arg(short, long, value_enum, default_value_t)]
+    acks: AcksArgument,
+    /// Writes everything in one transaction of this id, or nothing
+    #[arg(long, value_name = "ID")]
+    transactional_id: Option<String>,
+    /// How long a record may take to be acknowledged
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = times::duration)]
+    timeout: Duration,
+    /// Prints where each record has been written
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    #[command(flatten)]
+    bootstrap: Bootstrap,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum AcksArgument {
+    /// Nobody
+    #[value(name = "0")]
+    None,
+    /// The leader
+    #[value(name = "1")]
+    Leader,
+    /// Every replica in sync
+    #[default]
+    All,
+}
+
+fn codec(name: &str) -> Result<Compression, String> {
+    Compression::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = Compression::ALL.iter().map(|codec| codec.name()).collect();
+        format!("{name:?} is not one of {}", known.join(", "))
+    })
+}
+
+impl Produce {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let client = self.bootstrap.client().await?;
+        let producer = client.producer(self.config())?;
+        if self.transactional_id.is_some() {
+            producer.init_transactions().await?;
+            producer.begin_transaction()?;
+        }
+        let mut written = Written::new(self.format);
+        let ended = self.write(&producer, &mut written).await;
+        let sent = written.sent;
+        if self.transactional_id.is_none() {
+            // Also what came before a bad line.
+            let flushed = producer.flush().await;
+            let told = written.tell().await;
+            flushed?;
+            told?;
+            producer.close().await?;
+            return ended
+                .with_context(|| format!("stopped after {sent} records, which are acknowledged"));
+        }
+        let ended = match ended {
+            Ok(()) => producer
+                .commit_transaction()
+                .await
+                .map_err(anyhow::Error::from),
+            Err(error) => {
+                producer.abort_transaction().await?;
+                Err(error.context(format!("aborted the transaction of {sent} records")))
+            }
+        };
+        if ended.is_ok() {
+            written.tell().await?;
+        }
+        producer.close().await?;
+        ended
+    }
+
+    fn config(&self) -> ProducerConfig {
+        let defaults = ProducerConfig::default();
+        let acks = match self.acks {
+            AcksArgument::None => Acks::None,
+            AcksArgument::Leader => Acks::Leader,
+            AcksArgument::All => Acks::All,
+        };
+        // A record that a broker would take is not refused here: its own limit is Kafka's.
+        let buffer_memory = defaults.buffer_memory.max(2 * input::RECORD_BYTES_MAX);
+        ProducerConfig {
+            acks,
+            enable_idempotence: acks == Acks::All,
+            compression: self.compression,
+            max_request_size: input::RECORD_BYTES_MAX + (1 << 20),
+            buffer_memory,
+            transactional_id: self.transactional_id.clone(),
+            request_timeout: defaults.request_timeout.min(self.timeout / 2),
+            delivery_timeout: self.timeout.max(Duration::from_millis(100)),
+            max_block: self.timeout.min(defaults.max_block),
+            ..defaults
+        }
+    }
+
+    async fn write(&self, producer: &Producer, written: &mut Written) -> anyhow::Result<()> {
+        if self.files.is_empty() {
+            let input = std::io::stdin().lock();
+            return self.write_all(producer, written, input, "").await;
+        }
+        for path in &self.files {
+            let name = format!("{}: ", path.display());
+            let file =
+                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            self.write_all(producer, written, BufReader::new(file), &name)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn write_all(
+        &self,
+        producer: &Producer,
+        written: &mut Written,
+        input: impl BufRead,
+        name: &str,
+    ) -> anyhow::Result<()> {
+        let mut source = Source::new(self, input);
+        while self.count.is_none_or(|count| written.sent < count) {
+            // The producer's own tasks go on meanwhile.
+            let next = tokio::task::block_in_place(|| source.next());
+            let Some(record) = next.with_context(|| format!("{name}{}", source.place()))? else {
+                break;
+            };
+            let sent = producer.send(record).await;
+            let delivery = sent.with_context(|| format!("{name}{}", source.place()))?;
+            written.note(delivery).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Records that were sent, told in their order once they are acknowledged.
+struct Written {
+    format: Option<Format>,
+    sent: u64,
+    waiting: VecDeque<Delivery>,
+    is_begun: bool,
+}
+
+impl Written {
+    fn new(format: Option<Format>) -> Self {
+        Self {
+            format,
+            sent: 0,
+            waiting: VecDeque::new(),
+            is_begun: false,
+        }
+    }
+
+    async fn note(&mut self, delivery: Delivery) -> anyhow::Result<()> {
+        self.sent += 1;
+        // How it ends shows in `flush`; awaiting each would send one at a time.
+        if self.format.is_some() {
+            self.waiting.push_back(delivery);
+        }
+        if self.waiting.len() >= UNTOLD {
+            self.tell().await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self) -> anyhow::Result<()> {
+        let Some(format) = self.format else {
+            return Ok(());
+        };
+        let mut rows = Vec::with_capacity(self.waiting.len());
+        let mut failed = None;
+        for delivery in self.waiting.drain(..) {
+            match delivery.await {
+                Ok(metadata) => rows.push(vec![
+                    json!(&*metadata.partition.topic),
+                    json!(metadata.partition.partition),
+                    json!(metadata.offset),
+                    json!(metadata.timestamp),
+                ]),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if !rows.is_empty() || !self.is_begun {
+            self.is_begun = true;
+            let header = ["topic", "partition", "offset", "timestamp"];
+            print_rows(format, &header, &rows)?;
+        }
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Topics created and enlarged.
+
+use clap::Args;
+use serde_json::json;
+
+use headwater_client::admin::{NewPartitions, NewTopic};
+
+use crate::cli::bootstrap::{Bootstrap, name_and_value};
+use crate::cli::output::{Format, print_json};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Create {
+    /// The topic's name
+    name: String,
+    /// How many partitions; the broker's default without it
+    #[arg(short, long, value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: Option<i32>,
+    /// How many replicas of each; the broker's default without it
+    #[arg(short, long, value_parser = clap::value_parser!(i16).range(1..))]
+    replication_factor: Option<i16>,
+    /// The brokers of each partition, such as 1:2,2:3 for two partitions of two replicas
+    #[arg(long, value_name = "BROKERS", value_parser = assignment,
+        conflicts_with_all = ["partitions", "replication_factor"])]
+    replica_assignment: Option<Assignment>,
+    /// A topic configuration, such as cleanup.policy=compact
+    #[arg(short, long = "config", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    config: Vec<(String, String)>,
+    /// Succeeds if there is a topic of that name
+    #[arg(long)]
+    if_not_exists: bool,
+    /// Only tells whether it could be created
+    #[arg(long)]
+    validate_only: bool,
+    /// json: the created topic as an object
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    bootstrap: Bootstrap,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Alter {
+    /// The topic's name
+    name: String,
+    /// How many partitions it is to have then
+    #[arg(short, long, value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: i32,
+    /// The brokers of each new partition, such as 1:2,2:3 for two of two replicas
+    #[arg(long, value_name = "BROKERS", value_parser = assignment)]
+    replica_assignment: Option<Assignment>,
+    #[command(flatten)]
+    bootstrap: Bootstrap,
+}
+
+/// Brokers of partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Assignment(Vec<Vec<i32>>);
+
+fn assignment(text: &str) -> Result<Assignment, String> {
+    let wrong =
+        || format!("{text:?} is not broker ids with : between replicas and , between partitions");
+    let partitions = text.split(',').map(|replicas| {
+        let ids = replicas.split(':').map(|id| id.trim().parse::<i32>());
+        ids.collect::<Result<Vec<i32>, _>>().map_err(|_| wrong())
+    });
+    partitions.collect::<Result<_, _>>().map(Assignment)
+}
+
+impl Create {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let admin = self.bootstrap.admin().await?;
+        // -1 asks for the broker's `num.partitions` (KIP-464).
+        let mut topic = match self.replica_assignment {
+            Some(Assignment(replicas)) => NewTopic::with_assignments(&self.name, replicas),
+            None => NewTopic::new(&self.name, self.partitions.unwrap_or(-1)),
+        };
+        topic.replication_factor = self.replication_factor.unwrap_or(-1);
+        topic.configs = self.config;
+        if self.validate_only {
+            for (name, valid) in admin.validate_topics(vec![topic]).await? {
+                valid?;
+                eprintln!("{name} could be created");
+            }
+            return Ok(());
+        }
+        let created = match admin.create_topic(topic).await {
+            Err(error) if self.if_not_exists && is_there(&error) => {
+                eprintln!("{} exists already", self.name);
+                return Ok(());
+            }
+            created => created?,
+        };
+        if self.format == Format::Json {
+            print_json(&json!({
+                "topic": &*created.name,
+                "id": created.id.to_string(),
+                "partition_count": created.partition_count(),
+            }))?;
+        }
+        eprintln!(
+            "created {} with {} partitions",
+            created.name,
+            created.partition_count()
+        );
+        Ok(())
+    }
+}
+
+fn is_there(error: &headwater_client::ClientError) -> bool {
+    error.code() == Some(headwater_wire::ErrorCode::TopicAlreadyExists)
+}
+
+impl Alter {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let admin = self.bootstrap.admin().await?;
+        let partitions = NewPartitions {
+            total: self.partitions,
+            assignments: self.replica_assignment.map(|assignment| assignment.0),
+        };
+        admin.create_partitions(&self.name, partitions).await?;
+        eprintln!("{} has {} partitions now", self.name, self.partitions);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignment_names_the_brokers_of_each_partition() {
+        assert_eq!(
+            assignment("1:2,2:3"),
+            Ok(Assignment(vec![vec![1, 2], vec![2, 3]]))
+        );
+        assert_eq!(assignment("1"), Ok(Assignment(vec![vec![1]])));
+        assert!(assignment("1,").is_err());
+        assert!(assignment("one").is_err());
+    }
+}
