@@ -116,7 +116,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if Closed::caused(error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("headwater: {error:#}");
+    eprintln!("headwater: {}", output::told(error));
     ExitCode::FAILURE
 }
 

@@ -103,12 +103,28 @@ fn text(value: &Value, nothing: &str) -> String {
     match value {
         Value::Null => nothing.to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => nothing.to_owned(),
         Value::Array(values) => {
             let values: Vec<_> = values.iter().map(|value| text(value, nothing)).collect();
             values.join(",")
         }
         other => other.to_string(),
     }
+}
+
+/// An error with its causes, each told once: some errors name their causes themselves.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 /// What failed of several things done in one command: each is told, the others are done.
@@ -138,7 +154,7 @@ impl Failures {
     pub(super) fn into_result(mut self) -> anyhow::Result<()> {
         if self.failed.len() > 1 {
             for error in &self.failed {
-                eprintln!("headwater: {error:#}");
+                eprintln!("headwater: {}", told(error));
             }
             let (failed, all) = (self.failed.len(), self.failed.len() + self.done);
             bail!("{failed} of {all} failed");
@@ -160,6 +176,14 @@ mod tests {
         assert_eq!(text(&"a b".into(), "-"), "a b");
         assert_eq!(text(&serde_json::json!([0, 1]), "-"), "0,1");
         assert_eq!(text(&7.into(), "-"), "7");
+        assert_eq!(text(&serde_json::json!([]), "-"), "-");
+    }
+
+    #[test]
+    fn a_cause_that_the_error_names_itself_is_told_once() {
+        let cause = anyhow::anyhow!("refused");
+        let named = cause.context("cannot connect: refused").context("nobody answers");
+        assert_eq!(told(&named), "nobody answers: cannot connect: refused");
     }
 
     #[test]
