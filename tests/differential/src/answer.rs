@@ -42,12 +42,22 @@ impl Outcome {
         }
     }
 
-    /// The reply to bytes that may be no request. What is not known at all is refused in the form
-    /// of an ApiVersions answer, the only one that every client can read.
+    /// The reply to bytes that may be no request. A version that is not known is refused in the
+    /// form of the nearest that is, if it has a place for an error, and all else in the form of an
+    /// ApiVersions answer, the only one that every client can read.
     pub(crate) fn of_raw(reply: Reply, key: ApiKey, version: i16, correlation_id: i32) -> Self {
         if key != ApiKey::ApiVersions
             && let Reply::Frame(bytes) = &reply
             && let Ok(tree) = decode(bytes, ApiKey::ApiVersions, 0, correlation_id)
+            && tree.int("error_code") == UNSUPPORTED_VERSION
+        {
+            return Self::NotServed;
+        }
+        if key != ApiKey::ApiVersions
+            && catalog::find(key).is_some_and(|api| !api.has_version(version))
+            && let Reply::Frame(bytes) = &reply
+            && let Ok(tree) = decode(bytes, key, version, correlation_id)
+            && tree.get("error_code").is_some()
             && tree.int("error_code") == UNSUPPORTED_VERSION
         {
             return Self::NotServed;
@@ -70,8 +80,12 @@ impl Outcome {
 fn decode(bytes: &Bytes, key: ApiKey, version: i16, correlation_id: i32) -> Result<Tree, String> {
     let api = catalog::find(key).ok_or("not in the catalog")?;
     let (_, fields) = catalog::schema(key).ok_or("not in the catalog")?;
-    // A version that is not there is answered in that which every client can read (KIP-511).
-    let version = if api.has_version(version) { version } else { 0 };
+    // A version that is not there is answered in the nearest that is, and for ApiVersions in that
+    // which every client can read (KIP-511).
+    let version = match key {
+        ApiKey::ApiVersions if !api.has_version(version) => 0,
+        _ => version.clamp(api.min_version, api.max_version),
+    };
     let mut input = Decoder::new(bytes.clone());
     let header = ResponseHeader::decode(&mut input, key, version).map_err(|e| e.to_string())?;
     if header.correlation_id != correlation_id {

@@ -14,20 +14,20 @@ use crate::node::Node;
 
 pub(crate) struct ApiVersions;
 
+/// First version in which clients say what they are (KIP-511).
+const NAMED_FROM: i16 = 3;
+
 impl Handler for ApiVersions {
     type Request = ApiVersionsRequest;
 
     fn start(
         node: &Arc<Node>,
-        _context: &RequestContext,
+        context: &RequestContext,
         request: ApiVersionsRequest,
     ) -> Reply<ApiVersionsResponse> {
-        // KIP-511: names and versions of client software are letters, digits, dots and dashes.
-        let named = |text: &str| {
-            text.chars()
-                .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
-        };
-        let valid = named(&request.client_software_name) && named(&request.client_software_version);
+        let valid = context.version < NAMED_FROM
+            || (is_name(&request.client_software_name)
+                && is_name(&request.client_software_version));
         if !valid {
             return Reply::Now(ApiVersionsResponse {
                 error_code: ErrorCode::InvalidRequest.code(),
@@ -38,8 +38,16 @@ impl Handler for ApiVersions {
     }
 }
 
-/// The answer, whatever version was asked in: one that is too new is answered in version 0 with
-/// `UNSUPPORTED_VERSION`, and the client asks again in one of these.
+/// Names and versions of client software are letters, digits, dots and dashes, the last two not at
+/// the ends.
+fn is_name(text: &str) -> bool {
+    let ends_well = |c: char| c.is_ascii_alphanumeric();
+    text.starts_with(ends_well)
+        && text.ends_with(ends_well)
+        && text.chars().all(|c| ends_well(c) || ".-".contains(c))
+}
+
+/// The answer to a request of any API that is not served: the error, and what is.
 pub(crate) fn response(node: &Node, error: ErrorCode) -> ApiVersionsResponse {
     let api_keys = super::served().filter_map(version_range).collect();
     let supported = FEATURES.iter().map(|feature| SupportedFeatureKey {
@@ -62,6 +70,16 @@ pub(crate) fn response(node: &Node, error: ErrorCode) -> ApiVersionsResponse {
         supported_features: supported.collect(),
         finalized_features_epoch: features.epoch,
         finalized_features: finalized.collect(),
+        ..Default::default()
+    }
+}
+
+/// The answer to an ApiVersions request in a version that is not served, for version 0: which are
+/// (KIP-511). The client asks again in one of them.
+pub(crate) fn own_versions() -> ApiVersionsResponse {
+    ApiVersionsResponse {
+        error_code: ErrorCode::UnsupportedVersion.code(),
+        api_keys: version_range(ApiKey::ApiVersions).into_iter().collect(),
         ..Default::default()
     }
 }

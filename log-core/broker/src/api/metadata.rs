@@ -73,11 +73,12 @@ impl Told {
             response.cluster_authorized_operations = authorized_operations::CLUSTER;
         }
         if self.of_topics {
-            let found = response
+            // Of a topic that is not there it is told as well what may be done with its name.
+            let named = response
                 .topics
                 .iter_mut()
-                .filter(|topic| topic.error_code == 0);
-            found.for_each(|topic| {
+                .filter(|topic| topic.name.is_some());
+            named.for_each(|topic| {
                 topic.topic_authorized_operations = authorized_operations::TOPIC;
             });
         }

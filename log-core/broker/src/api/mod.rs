@@ -64,7 +64,7 @@ use headwater_wire::{ApiKey, RequestKind, ResponseKind, catalog};
 use crate::context::RequestContext;
 use crate::node::Node;
 
-pub(crate) use api_versions::response as api_versions_response;
+pub(crate) use api_versions::{own_versions, response as api_versions_response};
 pub(crate) use fetch::FetchSessions;
 pub(crate) use partition::{Located, check_leader_epoch};
 pub(crate) use reply::{Answer, Handler, Reply};

@@ -119,7 +119,12 @@ fn unsupported(node: &Node, header: &RequestHeader) -> Result<Encoded, Closed> {
         version: 0,
         correlation_id: header.correlation_id,
     };
-    to.encode(ResponseKind::from(api::api_versions_response(node, error)).into())
+    let response = if header.key() == Some(ApiKey::ApiVersions) {
+        api::own_versions()
+    } else {
+        api::api_versions_response(node, error)
+    };
+    to.encode(ResponseKind::from(response).into())
 }
 
 fn in_nearest_version(header: &RequestHeader, error: ErrorCode) -> Option<(ReplyTo, ResponseKind)> {

@@ -178,7 +178,11 @@ fn feature(name: &str, level: i16, upgrade_type: i8) -> UpdateFeaturesRequest {
 
 /// Epoch of the features, and the level of `transaction.version` with its highest.
 async fn finalized(client: &mut Client) -> (i64, i16, i16) {
-    let response = client.call(&ApiVersionsRequest::default(), 4).await;
+    let request = ApiVersionsRequest {
+        client_software_name: "test".to_owned(),
+        client_software_version: "1".to_owned(),
+    };
+    let response = client.call(&request, 4).await;
     let name = "transaction.version";
     let level = response.finalized_features.iter().find(|f| f.name == name);
     let range = response.supported_features.iter().find(|f| f.name == name);

@@ -58,12 +58,15 @@ async fn what_is_served_is_told_in_every_version() {
             assert!(feature("metadata.version").is_some());
         }
     }
-    let request = ApiVersionsRequest {
-        client_software_name: "no spaces".into(),
-        client_software_version: "1".into(),
-    };
-    let code = client.call(&request, 3).await.error_code;
-    assert_eq!(code, ErrorCode::InvalidRequest.code());
+    for (name, software_version) in [("no spaces", "1"), ("-x", "1"), ("x", "1."), ("", "1")] {
+        let request = ApiVersionsRequest {
+            client_software_name: name.into(),
+            client_software_version: software_version.into(),
+        };
+        let refused = client.call(&request, 3).await;
+        assert_eq!(refused.error_code, ErrorCode::InvalidRequest.code());
+        assert!(refused.api_keys.is_empty());
+    }
 }
 
 #[tokio::test]
