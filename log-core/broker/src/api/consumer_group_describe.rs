@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use headwater_coordination::groups::{Request, Response};
+use headwater_wire::ErrorCode;
 use headwater_wire::messages::consumer_group_describe::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup,
 };
 
-use super::coordinated::{by_partition, collect, to_group};
+use super::coordinated::{NOT_SERVED, by_partition, collect, serves_consumer_protocol, to_group};
 use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -22,6 +23,18 @@ impl Handler for ConsumerGroupDescribe {
         context: &RequestContext,
         request: ConsumerGroupDescribeRequest,
     ) -> Reply<ConsumerGroupDescribeResponse> {
+        if !serves_consumer_protocol(node) {
+            let refuse = |group_id| DescribedGroup {
+                error_code: ErrorCode::UnsupportedVersion.code(),
+                error_message: Some(NOT_SERVED.to_owned()),
+                group_id,
+                ..Default::default()
+            };
+            return Reply::Now(ConsumerGroupDescribeResponse {
+                groups: request.group_ids.into_iter().map(refuse).collect(),
+                ..Default::default()
+            });
+        }
         let wants_operations = request.include_authorized_operations;
         let answers = by_partition(node, request.group_ids, String::as_str)
             .into_iter()

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use headwater_coordination::groups::{Request, Response};
+use headwater_wire::ErrorCode;
 use headwater_wire::messages::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
 };
 use uuid::Builder;
 
-use super::coordinated::{client, own_kind, to_group};
+use super::coordinated::{NOT_SERVED, client, own_kind, serves_consumer_protocol, to_group};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -23,6 +24,13 @@ impl Handler for ConsumerGroupHeartbeat {
         context: &RequestContext,
         request: ConsumerGroupHeartbeatRequest,
     ) -> Reply<ConsumerGroupHeartbeatResponse> {
+        if !serves_consumer_protocol(node) {
+            return Reply::Now(ConsumerGroupHeartbeatResponse {
+                error_code: ErrorCode::UnsupportedVersion.code(),
+                error_message: Some(NOT_SERVED.to_owned()),
+                ..Default::default()
+            });
+        }
         let group_id = request.group_id.clone();
         let request = Request::ConsumerHeartbeat {
             request,

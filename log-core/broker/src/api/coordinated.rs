@@ -27,6 +27,16 @@ pub(super) fn to_group(
         .submit(node, group_id, context.version, (topics, request))
 }
 
+/// Told to members and administrators where the consumer protocol is switched off.
+pub(super) const NOT_SERVED: &str =
+    "group.coordinator.rebalance.protocols of this broker does not have the consumer protocol";
+
+/// Whether groups may use the consumer protocol (KIP-848).
+pub(super) fn serves_consumer_protocol(node: &Node) -> bool {
+    let protocols = &node.config.settings.group_protocols;
+    protocols.iter().any(|protocol| protocol == "consumer")
+}
+
 /// Who a request comes from, as members of groups are described.
 pub(super) fn client(context: &RequestContext) -> Client {
     Client {

@@ -172,6 +172,10 @@ pub(super) fn refusal(request: Request, version: i16, code: ErrorCode) -> Respon
     match request {
         Request::Join { request, .. } => Response::Join(join(version, code, &request.member_id)),
         Request::Sync(_) => Response::Sync(sync(code)),
+        // While a coordinator loads, nobody's session runs out: members need not know.
+        Request::Heartbeat(_) if code == ErrorCode::CoordinatorLoadInProgress => {
+            Response::Heartbeat(HeartbeatResponse::default())
+        }
         Request::Heartbeat(_) => Response::Heartbeat(HeartbeatResponse {
             error_code,
             ..Default::default()

@@ -34,7 +34,8 @@ impl GroupCoordinator {
             None if request.group_id.is_empty() => {
                 (cx.outbox.last(), error(ErrorCode::InvalidGroupId))
             }
-            None => (cx.outbox.last(), error(ErrorCode::UnknownMemberId)),
+            None if version < BATCHED_FROM => (cx.outbox.last(), error(ErrorCode::UnknownMemberId)),
+            None => (cx.outbox.last(), unknown(request.members)),
             Some(group) if version < BATCHED_FROM => {
                 let member = MemberIdentity {
                     member_id: request.member_id,
@@ -62,6 +63,22 @@ impl GroupCoordinator {
             }
         };
         cx.reply(written, token, Response::Leave(response));
+    }
+}
+
+/// Nobody is in a group that does not exist.
+fn unknown(members: Vec<MemberIdentity>) -> LeaveGroupResponse {
+    let members = members
+        .into_iter()
+        .map(|identity| MemberResponse {
+            member_id: identity.member_id,
+            group_instance_id: identity.group_instance_id,
+            error_code: ErrorCode::UnknownMemberId.code(),
+        })
+        .collect();
+    LeaveGroupResponse {
+        members,
+        ..Default::default()
     }
 }
 

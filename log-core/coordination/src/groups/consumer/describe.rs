@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headwater_wire::ErrorCode;
 use headwater_wire::messages::consumer_group_describe::{
     Assignment, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup,
     Member, TopicPartitions,
@@ -39,6 +40,10 @@ impl GroupCoordinator {
                     .get(id.as_str())
                     .and_then(|group| group.consumer.as_deref());
                 match group {
+                    None if id.is_empty() => DescribedGroup {
+                        error_code: ErrorCode::InvalidGroupId.code(),
+                        ..Default::default()
+                    },
                     Some(group) => describe(id, group, cx.topics, cx.config.default_assignor()),
                     None => {
                         let refusal = not_a_consumer_group(&id);
