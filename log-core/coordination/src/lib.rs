@@ -6,7 +6,8 @@
 //! before the promise leaves: a reply is held back inside the machine until the caller has
 //! reported the append it depends on as durable.
 //!
-//! - [`groups`]: classic consumer groups and committed offsets, over `__consumer_offsets`.
+//! - [`groups`]: consumer groups, classic and of KIP-848, and committed offsets, over
+//!   `__consumer_offsets`.
 //! - [`transactions`]: producer ids, epochs and transactions, over `__transaction_state`.
 //! - [`placement`]: which partition of an internal topic answers for a name.
 //!

@@ -91,6 +91,5 @@ fn described(entry: ConfigEntry, detail: Detail) -> DescribeConfigsResourceResul
         documentation: detail
             .documentation
             .then(|| entry.documentation.into_owned()),
-        ..Default::default()
     }
 }

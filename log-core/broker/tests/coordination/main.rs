@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod administration;
 #[cfg(test)]
+mod consumer_groups;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod node;

@@ -80,7 +80,7 @@ impl Actor {
         self.pending = None;
         self.consumer.forget();
         self.consumer.id = format!("{index}-{}", self.lives);
-        self.consumer.instance = (index % 2 == 0).then(|| format!("instance-{index}"));
+        self.consumer.instance = index.is_multiple_of(2).then(|| format!("instance-{index}"));
     }
 }
 

@@ -211,7 +211,11 @@ fn a_silent_member_is_dropped() {
 fn members_leave_one_by_one_or_together() {
     let mut world = World::new();
     let missing = world.leave(5, leaving(&[("x", None)]));
-    assert_eq!(error(missing.error_code), ErrorCode::UnknownMemberId);
+    assert_eq!(error(missing.error_code), ErrorCode::None);
+    assert_eq!(
+        error(missing.members[0].error_code),
+        ErrorCode::UnknownMemberId
+    );
     let id = world.stable();
     let left = world.leave(5, leaving(&[("x", None), (&id, None), ("", Some("i"))]));
     assert_eq!(error(left.error_code), ErrorCode::None);

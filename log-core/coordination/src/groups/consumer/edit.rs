@@ -1,7 +1,5 @@
 //! Changing a group: every change is applied at once and written with the others of its request.
 
-use std::collections::BTreeSet;
-
 use super::change::{Change, GroupEpoch};
 use super::group::ConsumerGroup;
 use super::member::ConsumerMember;
@@ -54,17 +52,11 @@ impl<'a> Edit<'a> {
 
     /// Forgets patterns that nobody subscribes to any more.
     pub(in crate::groups) fn drop_unused_patterns(&mut self) {
-        let used: BTreeSet<String> = self
-            .group
-            .patterns()
-            .into_keys()
-            .map(str::to_owned)
-            .collect();
         let unused: Vec<String> = self
             .group
             .regexes
             .keys()
-            .filter(|pattern| !used.contains(*pattern))
+            .filter(|pattern| !self.group.has_subscribers(pattern))
             .cloned()
             .collect();
         for pattern in unused {

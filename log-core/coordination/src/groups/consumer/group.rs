@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::assignment::{Partitions, each};
 use super::assignors::Assignor;
 use super::change::Change;
-use super::member::{ConsumerMember, Current, MemberState};
+use super::member::{ConsumerMember, Current, MemberState, Metadata};
 use super::regex::Resolved;
 use crate::Timestamp;
 use crate::groups::member::MemberId;
@@ -52,6 +52,10 @@ pub(in crate::groups) struct ConsumerGroup {
     pub(in crate::groups) target_computed_at: Option<Timestamp>,
     pub(in crate::groups) target: BTreeMap<MemberId, Partitions>,
     pub(in crate::groups) regexes: BTreeMap<String, Resolved>,
+    /// How many members subscribe to each topic by its name.
+    by_name: BTreeMap<String, usize>,
+    /// How many members subscribe to each pattern.
+    by_pattern: BTreeMap<String, usize>,
     /// Who has each partition, as long as it is not given up.
     owners: BTreeMap<(Uuid, i32), MemberId>,
     /// Version of the topics that the hash and the patterns were last compared with; `None` since
@@ -95,7 +99,11 @@ impl ConsumerGroup {
                 if let Some(instance) = &metadata.instance_id {
                     self.static_members.insert(instance.clone(), id.clone());
                 }
-                self.member_or_new(id).metadata = metadata;
+                count(&mut self.by_name, &metadata.topics);
+                count(&mut self.by_pattern, pattern_of(&metadata));
+                let member = self.member_or_new(id);
+                let before = std::mem::replace(&mut member.metadata, metadata);
+                self.discount(&before);
             }
             Change::Member(id, None) => self.remove_member(&id),
             Change::Current(id, current) => {
@@ -119,11 +127,17 @@ impl ConsumerGroup {
         let Some(member) = self.members.remove(id) else {
             return;
         };
+        self.discount(&member.metadata);
         if let Some(instance) = &member.metadata.instance_id
             && self.static_members.get(instance) == Some(id)
         {
             self.static_members.remove(instance);
         }
+    }
+
+    fn discount(&mut self, before: &Metadata) {
+        discount(&mut self.by_name, &before.topics);
+        discount(&mut self.by_pattern, pattern_of(before));
     }
 
     fn set_current(&mut self, id: MemberId, current: Current) {
@@ -171,15 +185,13 @@ impl ConsumerGroup {
         self.target.get(id).cloned().unwrap_or_default()
     }
 
-    /// Patterns that members subscribe to, with how many do.
-    pub(in crate::groups) fn patterns(&self) -> BTreeMap<&str, usize> {
-        let mut patterns = BTreeMap::new();
-        for member in self.members.values() {
-            if !member.metadata.regex.is_empty() {
-                *patterns.entry(member.metadata.regex.as_str()).or_default() += 1;
-            }
-        }
-        patterns
+    /// Patterns that members subscribe to.
+    pub(in crate::groups) fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.by_pattern.keys().map(String::as_str)
+    }
+
+    pub(in crate::groups) fn has_subscribers(&self, pattern: &str) -> bool {
+        self.by_pattern.contains_key(pattern)
     }
 
     /// Names of the topics a member subscribes to, whether they exist or not.
@@ -197,18 +209,25 @@ impl ConsumerGroup {
 
     /// Names of all topics that somebody subscribes to.
     pub(in crate::groups) fn subscribed_topics(&self) -> BTreeSet<&str> {
-        self.members
-            .values()
-            .flat_map(|member| self.topics_of(member))
+        let matched = self
+            .by_pattern
+            .keys()
+            .filter_map(|pattern| self.regexes.get(pattern))
+            .flat_map(|resolved| &resolved.topics);
+        self.by_name
+            .keys()
+            .chain(matched)
             .map(String::as_str)
             .collect()
     }
 
     pub(in crate::groups) fn is_subscribed_to(&self, topic: &str) -> bool {
-        self.members
-            .values()
-            .flat_map(|member| self.topics_of(member))
-            .any(|name| name == topic)
+        self.by_name.contains_key(topic)
+            || self
+                .by_pattern
+                .keys()
+                .filter_map(|pattern| self.regexes.get(pattern))
+                .any(|resolved| resolved.topics.contains(topic))
     }
 
     /// The assignor that most members ask for, `default` if none asks for any.
@@ -278,6 +297,33 @@ impl ConsumerGroup {
         changes.extend(patterns.map(|pattern| Change::Regex(pattern.clone(), None)));
         changes.push(Change::Epoch(None));
         changes
+    }
+}
+
+/// The pattern that a member subscribes to, if it does.
+fn pattern_of(metadata: &Metadata) -> Option<&String> {
+    Some(&metadata.regex).filter(|pattern| !pattern.is_empty())
+}
+
+fn count<'a>(counts: &mut BTreeMap<String, usize>, names: impl IntoIterator<Item = &'a String>) {
+    for name in names {
+        match counts.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(name.clone(), 1);
+            }
+        }
+    }
+}
+
+fn discount<'a>(counts: &mut BTreeMap<String, usize>, names: impl IntoIterator<Item = &'a String>) {
+    for name in names {
+        match counts.get_mut(name) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                counts.remove(name);
+            }
+        }
     }
 }
 

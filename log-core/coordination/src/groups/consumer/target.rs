@@ -33,9 +33,9 @@ pub(in crate::groups) fn follow_topics(cx: &Cx<'_>, edit: &mut Edit<'_>, must_bu
 /// pattern matches others than before.
 fn resolve_patterns(cx: &Cx<'_>, edit: &mut Edit<'_>) -> bool {
     let is_current = edit.group.seen_version == Some(cx.topics.version());
-    let patterns = edit.group.patterns();
-    let outdated = patterns
-        .into_keys()
+    let outdated = edit
+        .group
+        .patterns()
         .filter(|pattern| !is_current || !edit.group.regexes.contains_key(*pattern));
     let resolved = regex::resolve(outdated, cx.topics, cx.time.wall);
     let mut has_changed = false;
