@@ -3,6 +3,7 @@ use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use headwater_wire::records::{
     BatchBuilder, BatchOptions, Compression, ControlMarker, TransactionResult, control_batch,
+    patch_log_append_time,
 };
 
 use super::client::{TestBroker, batch, batch_with, fetched, now, produce, values};
@@ -103,6 +104,10 @@ async fn bad_batches_are_refused_each_with_its_code() {
     *corrupt.last_mut().expect("a byte") ^= 1;
     let mut old_magic = good.to_vec();
     old_magic[16] = 1;
+    let mut placed = good.to_vec();
+    placed[..8].copy_from_slice(&7_i64.to_be_bytes());
+    let mut stamped = good.to_vec();
+    patch_log_append_time(&mut stamped, now()).expect("a batch");
     let two = [good.clone(), good.clone()].concat();
     let marker = ControlMarker {
         result: TransactionResult::Commit,
@@ -119,6 +124,8 @@ async fn bad_batches_are_refused_each_with_its_code() {
     let cases = [
         (corrupt.into(), ErrorCode::CorruptMessage),
         (old_magic.into(), ErrorCode::InvalidRecord),
+        (placed.into(), ErrorCode::InvalidRecord),
+        (stamped.into(), ErrorCode::InvalidTimestamp),
         (two.into(), ErrorCode::InvalidRecord),
         (good.slice(..good.len() - 1), ErrorCode::InvalidRecord),
         (bytes::Bytes::new(), ErrorCode::InvalidRecord),
@@ -131,6 +138,7 @@ async fn bad_batches_are_refused_each_with_its_code() {
         (ahead, ErrorCode::InvalidTimestamp),
         (good, ErrorCode::None),
     ];
+    const AHEAD: usize = 9;
     for (index, (records, expected)) in cases.into_iter().enumerate() {
         let answer = client.produce("t", 0, records).await;
         assert_eq!(
@@ -138,6 +146,10 @@ async fn bad_batches_are_refused_each_with_its_code() {
             expected,
             "case {index}"
         );
+        if index == AHEAD {
+            assert_eq!(answer.record_errors.len(), 1, "the record is named");
+            assert_eq!(answer.log_start_offset, 0);
+        }
         let offset = if expected == ErrorCode::None { 0 } else { -1 };
         assert_eq!(
             answer.base_offset, offset,

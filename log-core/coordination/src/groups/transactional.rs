@@ -75,7 +75,7 @@ impl GroupCoordinator {
         let is_stale = self
             .producers
             .get(&marker.producer.id)
-            .is_some_and(|producer| producer.epoch > marker.producer.epoch);
+            .is_some_and(|producer| producer.is_past(&marker));
         if is_stale {
             // A later marker has been here: what this one would end has ended.
             let (_, mut cx) = self.split(time, out);
@@ -121,6 +121,16 @@ fn check_partitions(
         }
     }
     Ok(())
+}
+
+impl Producer {
+    /// Whether the marker was meant for a transaction before the latest one: its epoch is older, or
+    /// one that no record of its transaction had, and there are records of it (KIP-890).
+    fn is_past(&self, marker: &Marker) -> bool {
+        let epoch = marker.producer.epoch;
+        let began_anew = marker.bumps_epoch && epoch != i16::MAX && !self.groups.is_empty();
+        self.epoch > epoch || (self.epoch == epoch && began_anew)
+    }
 }
 
 fn check_producer(cx: &Cx<'_>, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {

@@ -168,3 +168,33 @@ fn the_end_of_a_transaction_is_known_only_when_it_is_durable() {
     assert_eq!(world.take(token), Response::MarkerWritten);
     assert!(world.is_answered(fetch));
 }
+
+#[test]
+fn a_marker_of_version_2_does_not_end_the_next_transaction() {
+    let mut world = World::new();
+    world.txn_commit(txn_committing(PRODUCER, 0, 9));
+    let mut ended = |epoch: i16| {
+        let token = Token(2_000 + u64::from(epoch.unsigned_abs()));
+        let marker = Marker {
+            producer: ProducerIdentity { epoch, ..PRODUCER },
+            coordinator_epoch: 0,
+            committed: true,
+            bumps_epoch: true,
+        };
+        world.step(Input::EndTransaction { token, marker });
+        assert_eq!(world.take(token), Response::MarkerWritten);
+        let request = OffsetFetchRequest {
+            group_id: GROUP.to_owned(),
+            topics: None,
+            require_stable: true,
+            ..Default::default()
+        };
+        let token = world.send(7, Request::OffsetFetch(request));
+        let Response::OffsetFetch(response) = world.take(token) else {
+            panic!("not a fetch")
+        };
+        response.topics[0].partitions[0].error_code == 0
+    };
+    assert!(!ended(PRODUCER.epoch), "it was meant for the one before");
+    assert!(ended(PRODUCER.epoch + 1));
+}

@@ -71,6 +71,15 @@ pub(super) fn validate(
             "clients do not write control batches",
         ));
     }
+    if header.base_offset != 0 {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRecord,
+            format!(
+                "the batch begins at offset {}; offsets are given here, and a client begins at 0",
+                header.base_offset
+            ),
+        ));
+    }
     if header.record_count < 1 || header.last_offset_delta != header.record_count - 1 {
         return Err(Refusal::new(
             ErrorCode::InvalidRecord,
@@ -115,13 +124,30 @@ fn unsound(error: BatchError) -> Refusal {
 }
 
 fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Result<(), Refusal> {
+    if batch.header.timestamp_type() == TimestampType::LogAppendTime {
+        return Err(Refusal::new(
+            ErrorCode::InvalidTimestamp,
+            "the batch says that it was stamped here; a client stamps with its own time",
+        ));
+    }
     if config.log.timestamp_type == TimestampType::LogAppendTime {
         return Ok(());
     }
     let latest = config
         .timestamp_after_max
         .map(|span| now.saturating_add(millis(span)));
-    if latest.is_some_and(|latest| batch.header.max_timestamp > latest) {
+    if let Some(latest) = latest
+        && batch.header.max_timestamp > latest
+    {
+        blame(batch, ErrorCode::InvalidTimestamp, |record| {
+            (record.timestamp > latest).then(|| {
+                format!(
+                    "timestamp {} is further ahead of the broker's clock than message.timestamp.after.max.ms allows",
+                    record.timestamp
+                )
+            })
+        })?;
+        // No record has the time that the batch claims.
         return Err(Refusal::new(
             ErrorCode::InvalidTimestamp,
             format!(
