@@ -182,7 +182,9 @@ mod tests {
     #[test]
     fn a_cause_that_the_error_names_itself_is_told_once() {
         let cause = anyhow::anyhow!("refused");
-        let named = cause.context("cannot connect: refused").context("nobody answers");
+        let named = cause
+            .context("cannot connect: refused")
+            .context("nobody answers");
         assert_eq!(told(&named), "nobody answers: cannot connect: refused");
     }
 
