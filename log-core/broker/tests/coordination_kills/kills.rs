@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use crate::node::{Node, TOPIC, Transport};
 
 /// How often the process is killed.
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 16;
 /// Far less than the timeout of a transaction.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
@@ -126,6 +126,20 @@ async fn count_up(node: &Node<OverTcp>, next: i64, acknowledged: &Cell<i64>) {
     }
 }
 
+/// The same in transactions of version 2 (KIP-890).
+async fn count_up_v2(node: &Node<OverTcp>, next: i64, acknowledged: &Cell<i64>) {
+    let mut producer = node.init(600_000).await.expect("a producer");
+    for number in next.. {
+        let value = number.to_string();
+        let produced = node.produce_in(12, producer, (0, 0), &value).await;
+        assert_eq!(produced, ErrorCode::None);
+        let committed = node.txn_commit_in(5, producer, 0, number + 1).await;
+        assert_eq!(committed, ErrorCode::None);
+        producer = node.end_v2(producer, true).await.expect("committed");
+        acknowledged.set(number + 1);
+    }
+}
+
 #[tokio::test]
 async fn transactions_are_whole_after_kill_9_at_any_moment() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -154,8 +168,15 @@ async fn transactions_are_whole_after_kill_9_at_any_moment() {
         acknowledged.set(committed);
         // Somewhere in the first hundred milliseconds of work, another place each time.
         let moment = Duration::from_micros(2_000 + round * 7_919 % 97 * 1_000);
+        let counting = async {
+            if round % 2 == 0 {
+                count_up(&node, committed, &acknowledged).await;
+            } else {
+                count_up_v2(&node, committed, &acknowledged).await;
+            }
+        };
         tokio::select! {
-            () = count_up(&node, committed, &acknowledged) => {}
+            () = counting => {}
             () = tokio::time::sleep(moment) => {}
         }
         drop(served);
