@@ -1,6 +1,6 @@
 //! The differences that are meant, each with its reason. Everything else is a fault of ours.
 
-use headwater_wire::ApiKey;
+use headwater_wire::{ApiKey, catalog};
 use uuid::Uuid;
 
 use crate::answer::NOT_SERVED;
@@ -106,6 +106,49 @@ pub(crate) const RULES: &[Rule] = &[
                 && case.difference.path == "topics.topic_id"
                 && case.difference.ours == Uuid::nil().to_string()
                 && case.request.contains("validate_only: true")
+        },
+    },
+    Rule {
+        name: "not advertised",
+        reason: "security, quotas, telemetry, share and streams groups come later, and traffic \
+                 between brokers is not there; the catalog's test has the reason of each key",
+        holds: |case| {
+            let key = case.difference.place.strip_prefix("api_keys[api_key=");
+            let key = key.and_then(|key| ApiKey::from_code(key.strip_suffix(']')?.parse().ok()?));
+            case.key == ApiKey::ApiVersions
+                && case.difference.ours == "(not there)"
+                && key.is_some_and(|key| catalog::find(key).is_none())
+        },
+    },
+    Rule {
+        name: "features",
+        reason: "features of what is not there have no level, and those that are there cannot be \
+                 switched off as Kafka's can, by level 0 or an old metadata.version",
+        holds: |case| {
+            let Difference { path, place, .. } = case.difference;
+            let is_of = |names: &[&str]| {
+                let is_in = |name: &&str| place.contains(&format!("[name=\"{name}\"]"));
+                names.iter().any(is_in)
+            };
+            let absent = [
+                "eligible.leader.replicas.version",
+                "kraft.version",
+                "share.version",
+                "streams.version",
+            ];
+            let fixed = ["group.version", "metadata.version", "transaction.version"];
+            case.key == ApiKey::ApiVersions
+                && (path.ends_with("_features")
+                    && is_of(&absent)
+                    && case.difference.ours == "(not there)"
+                    || path.starts_with("supported_features") && is_of(&fixed))
+        },
+    },
+    Rule {
+        name: "listeners",
+        reason: "the quorum is reached by the broker's own listener; Kafka's has one of its own",
+        holds: |case| {
+            case.key == ApiKey::DescribeQuorum && case.difference.path == "nodes.listeners"
         },
     },
     Rule {

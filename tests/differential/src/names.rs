@@ -22,6 +22,9 @@ pub(crate) enum Named {
     Port,
     BrokerEpoch,
     Directory,
+    /// Epoch or generation of a group: where the count begins is the server's affair, when it goes
+    /// on is not.
+    GroupEpoch,
 }
 
 impl Named {
@@ -36,6 +39,11 @@ impl Named {
             "port" => Self::Port,
             "broker_epoch" => Self::BrokerEpoch,
             "log_dir" => Self::Directory,
+            "member_epoch"
+            | "group_epoch"
+            | "assignment_epoch"
+            | "generation_id"
+            | "generation_id_or_member_epoch" => Self::GroupEpoch,
             _ => return None,
         })
     }
@@ -43,10 +51,11 @@ impl Named {
     /// Whether `ours` can name what `kafka` names: both say "none", or both have the same form.
     fn may_pair(self, ours: &Tree, kafka: &Tree) -> bool {
         match (ours, kafka) {
-            (Tree::Int(ours), Tree::Int(kafka)) => {
-                let none = if self == Self::FetchSession { 0 } else { -1 };
-                *ours != none && *kafka != none
-            }
+            (Tree::Int(ours), Tree::Int(kafka)) => match self {
+                Self::FetchSession => *ours != 0 && *kafka != 0,
+                Self::GroupEpoch => *ours > 0 && *kafka > 0,
+                _ => *ours != -1 && *kafka != -1,
+            },
             (Tree::Uuid(ours), Tree::Uuid(kafka)) => !ours.is_nil() && !kafka.is_nil(),
             (Tree::String(ours), Tree::String(kafka)) => match self {
                 // Kafka writes a UUID alone in its own way; of a member of the classic protocol in
@@ -100,7 +109,7 @@ impl Names {
         match (by_kafka, by_ours) {
             (Some(expected), _) => expected == ours,
             (None, Some(expected)) => expected == kafka,
-            (None, None) if ours == kafka => true,
+            (None, None) if ours == kafka && !named.may_pair(ours, kafka) => true,
             (None, None) if named.may_pair(ours, kafka) => {
                 self.ours_of.insert((named, shown(kafka)), ours.clone());
                 self.kafkas_of.insert((named, shown(ours)), kafka.clone());
@@ -126,7 +135,7 @@ impl Names {
             && !matches!(tree, Tree::Array(_) | Tree::Structure(_))
         {
             let ours = self.ours_of.get(&(named, shown(tree)));
-            return ours.unwrap_or(tree).clone();
+            return ours.cloned().unwrap_or_else(|| self.guess(named, tree));
         }
         // Names also stand in arrays of their own.
         let inner = match field {
@@ -150,6 +159,22 @@ impl Names {
             Tree::Bytes(bytes) if field == "records" => Tree::Bytes(self.batches_to_ours(bytes)),
             other => other.clone(),
         }
+    }
+
+    /// What was never learned is sent as it is; but an epoch that is off by one is to be off by one
+    /// for both.
+    fn guess(&self, named: Named, kafka: &Tree) -> Tree {
+        let Tree::Int(epoch) = kafka else {
+            return kafka.clone();
+        };
+        if named != Named::GroupEpoch || *epoch <= 0 {
+            return kafka.clone();
+        }
+        let near = [-1, 1].into_iter().find_map(|step| {
+            let beside = (named, (epoch + step).to_string());
+            Some(self.ours_of.get(&beside)?.int("") - step)
+        });
+        Tree::Int(near.unwrap_or(*epoch))
     }
 
     /// The batch with the producer id that we know. A batch with a wrong checksum stays as it is.

@@ -191,30 +191,22 @@ async fn wrong(run: &mut Run, member: &mut Consumer, target: &Target) {
     beat(run, member, body).await;
 }
 
-/// A group subscribed by a pattern, with a static member that comes back.
-pub(crate) async fn patterns(run: &mut Run) {
+/// A static member that goes for a moment and comes back, and another that wants its place.
+pub(crate) async fn static_member(run: &mut Run) {
     let group = run.name("c");
-    let first = run.name("pattern-a");
-    create(run, &first, 2, &[]).await;
+    let topic = run.name("t");
+    create(run, &topic, 2, &[]).await;
     let mut a = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
     a.instance = Tree::String("here".into());
-    let pattern = format!("{}.*", run.name("pattern"));
-    let Tree::Structure(mut fields) = a.join(&[]) else {
-        return;
-    };
-    fields.retain(|(name, _)| *name != "subscribed_topic_names");
-    fields.push(("subscribed_topic_names", NULL));
-    fields.push(("subscribed_topic_regex", Tree::String(pattern)));
-    let joining = Tree::Structure(fields.clone());
-    let answer = run.call_once(1, ConsumerGroupHeartbeat, 1, joining).await;
-    a.learn(&answer);
-    settled(run, &mut a, 2).await;
-    // A topic that comes later is found without the member's doing.
-    let second = run.name("pattern-b");
-    create(run, &second, 1, &[]).await;
-    settled(run, &mut a, 3).await;
+    let body = a.join(&[&topic]);
+    beat(run, &mut a, body).await;
+    let body = a.beat(true);
+    beat(run, &mut a, body).await;
+    let mut other = Consumer::new(&group, "9e5c9a35-0d0f-4a6e-8f4e-d2ad53e1c0b2");
+    other.instance = a.instance.clone();
+    let body = other.join(&[&topic]);
+    beat(run, &mut other, body).await;
     describe(run, &group).await;
-    // Away for a moment, and back under another id.
     let mut away = a.clone();
     away.epoch = -2;
     let body = away.beat(false);
@@ -222,34 +214,14 @@ pub(crate) async fn patterns(run: &mut Run) {
     describe(run, &group).await;
     let mut back = Consumer::new(&group, "5d2b1e64-9c45-4b7e-b1c7-701b69d201b2");
     back.instance = a.instance.clone();
-    fields.retain(|(name, _)| *name != "member_id");
-    fields.push(("member_id", back.id.clone()));
-    let joining = Tree::Structure(fields);
-    let answer = run.call_once(1, ConsumerGroupHeartbeat, 1, joining).await;
-    back.learn(&answer);
+    let body = back.join(&[&topic]);
+    beat(run, &mut back, body).await;
+    let body = back.beat(true);
+    beat(run, &mut back, body).await;
+    // The one it was is fenced.
     let body = a.beat(false);
     run.call_once(1, ConsumerGroupHeartbeat, 1, body).await;
     describe(run, &group).await;
-}
-
-/// Waits until both servers have given the member so many partitions, and describes it then.
-async fn settled(run: &mut Run, member: &mut Consumer, partitions: usize) {
-    let body = object! { group_ids: [&member.group] };
-    let beat = member.beat(false);
-    run.settle_within(12, ConsumerGroupHeartbeat, 1, beat, |_| true)
-        .await;
-    run.settle_within(12, ConsumerGroupDescribe, 1, body.clone(), |answer| {
-        let target = answer.elements("groups.0.members.0.target_assignment.topic_partitions");
-        let count = |topic: &Tree| topic.elements("partitions").len();
-        target.iter().map(count).sum::<usize>() == partitions
-    })
-    .await;
-    for owned in [false, true] {
-        let beat = member.beat(owned);
-        let answer = run.call_once(1, ConsumerGroupHeartbeat, 1, beat).await;
-        member.learn(&answer);
-    }
-    run.call(ConsumerGroupDescribe, 1, body).await;
 }
 
 /// Members of the one protocol in a group of the other.

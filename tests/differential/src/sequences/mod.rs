@@ -67,7 +67,7 @@ kinds! {
     "commit" = commit::outside: [OffsetCommit, OffsetFetch];
     "consumer-group" = consumer::life: [ConsumerGroupHeartbeat, ConsumerGroupDescribe];
     "consumer-group-bad" = consumer::refused: [ConsumerGroupHeartbeat];
-    "consumer-group-pattern" = consumer::patterns: [ConsumerGroupHeartbeat, ConsumerGroupDescribe];
+    "consumer-group-static" = consumer::static_member: [ConsumerGroupHeartbeat, ConsumerGroupDescribe];
     "group-migration" = consumer::migration: [ConsumerGroupHeartbeat, JoinGroup];
     "transaction" = transactions::in_order: [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, DescribeTransactions, ListTransactions, DescribeProducers];
     "transaction-v1" = transactions::first: [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn];
