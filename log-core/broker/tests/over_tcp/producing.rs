@@ -2,8 +2,8 @@ use headwater_wire::ErrorCode;
 use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use headwater_wire::records::{
-    BatchBuilder, BatchOptions, Compression, ControlMarker, TransactionResult, control_batch,
-    patch_log_append_time,
+    BatchBuilder, BatchOptions, Compression, ControlMarker, RecordBatch, TransactionResult,
+    control_batch, patch_log_append_time,
 };
 
 use super::client::{TestBroker, batch, batch_with, fetched, now, produce, values};
@@ -315,4 +315,58 @@ async fn too_few_replicas_in_sync_refuse_acks_all_only() {
     };
     let response = client.call(&request, 9).await;
     assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+}
+
+#[tokio::test]
+async fn a_topic_stores_batches_in_its_own_compression() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let values = ["one", "one", "two", &"long ".repeat(200)];
+    for (topic, stored) in [
+        ("producer", Compression::Gzip),
+        ("uncompressed", Compression::None),
+        ("gzip", Compression::Gzip),
+        ("snappy", Compression::Snappy),
+        ("lz4", Compression::Lz4),
+        ("zstd", Compression::Zstd),
+    ] {
+        let configs = [
+            ("compression.type", topic),
+            ("compression.zstd.level", "19"),
+        ];
+        client.create_topic(topic, 1, &configs).await;
+        let options = BatchOptions {
+            compression: Compression::Gzip,
+            ..BatchOptions::default()
+        };
+        let answer = client.produce(topic, 0, batch_with(options, &values)).await;
+        assert_eq!(answer.error_code, 0, "{topic}");
+        let mut response = client.fetch_now(topic, 0, 0).await;
+        let records = response.responses[0].partitions[0].records.take();
+        let mut bytes = records.clone().unwrap_or_default();
+        let batch = RecordBatch::split_from(&mut bytes)
+            .expect("sound")
+            .expect("whole");
+        assert_eq!(batch.header.compression(), Ok(stored), "{topic}");
+        let expected: Vec<_> = (0..).zip(values.map(str::to_owned)).collect();
+        assert_eq!(super::client::values(records), expected, "{topic}");
+    }
+    client
+        .create_topic(
+            "tight",
+            1,
+            &[
+                ("compression.type", "uncompressed"),
+                ("max.message.bytes", "500"),
+            ],
+        )
+        .await;
+    let options = BatchOptions {
+        compression: Compression::Gzip,
+        ..BatchOptions::default()
+    };
+    let answer = client
+        .produce("tight", 0, batch_with(options, &values))
+        .await;
+    assert_eq!(answer.error_code, ErrorCode::MessageTooLarge.code());
 }

@@ -14,7 +14,7 @@ pub(super) const LENGTH_OVERHEAD: usize = 12;
 /// Where the part covered by the checksum starts.
 pub(super) const CRC_START: usize = 21;
 
-const COMPRESSION_MASK: i16 = 0x07;
+pub(super) const COMPRESSION_MASK: i16 = 0x07;
 pub(super) const LOG_APPEND_TIME: i16 = 0x08;
 pub(super) const TRANSACTIONAL: i16 = 0x10;
 pub(super) const CONTROL: i16 = 0x20;

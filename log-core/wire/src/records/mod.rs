@@ -32,6 +32,7 @@ mod control;
 mod error;
 mod header;
 mod patch;
+mod recompress;
 mod record;
 mod snappy;
 mod zstandard;

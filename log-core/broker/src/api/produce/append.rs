@@ -8,6 +8,7 @@ use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest};
 use headwater_wire::records::{BatchHeader, RecordBatch};
 
+use super::compression::in_topics_compression;
 use super::validate::{Refusal, validate};
 use crate::api::Located;
 use crate::context::RequestContext;
@@ -116,6 +117,7 @@ impl<'a> Appending<'a> {
         self.check_target(located)?;
         let config = &located.topic.config;
         let batch = validate(config, data.records.as_ref(), self.version, self.now)?;
+        let batch = in_topics_compression(config, batch)?;
         let origin = self.check_transaction(located, data.index, &batch.header)?;
         self.store(located, data.index, &batch, origin)
     }

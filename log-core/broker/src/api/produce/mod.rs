@@ -7,6 +7,7 @@
 //! looked into only for the keys of compacted topics and for a lower bound on timestamps.
 
 mod append;
+mod compression;
 mod joining;
 mod validate;
 

@@ -115,7 +115,7 @@ pub(super) fn validate(
     Ok(batch)
 }
 
-fn unsound(error: BatchError) -> Refusal {
+pub(super) fn unsound(error: BatchError) -> Refusal {
     let code = match error {
         BatchError::Magic { .. } => ErrorCode::InvalidRecord,
         _ => ErrorCode::CorruptMessage,

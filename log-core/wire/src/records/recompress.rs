@@ -1,0 +1,137 @@
+use bytes::Bytes;
+
+use super::header::{COMPRESSION_MASK, LENGTH_OVERHEAD};
+use super::patch::seal;
+use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, Compression, DecompressionLimits};
+use super::{RecordBatch, Records};
+
+impl RecordBatch {
+    /// The same batch with its records compressed by `codec`: records, offsets, timestamps, headers
+    /// and the producer's fields are those of this batch. Its records are looked into to be sure
+    /// that they are what the header says.
+    ///
+    /// # Errors
+    /// Records that are malformed, that exceed `limits`, or that are not numbered one by one; a
+    /// level that the codec does not have.
+    pub fn recompressed(
+        &self,
+        codec: Compression,
+        level: Option<i32>,
+        limits: DecompressionLimits,
+    ) -> Result<Self, BatchError> {
+        let records = self.records_within(limits)?;
+        check_offsets(&records)?;
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        bytes.extend_from_slice(self.bytes.get(..BATCH_HEADER_LEN).unwrap_or_default());
+        let mut bytes = codec.compress(records.body(), level, bytes)?;
+        let length = bytes.len().saturating_sub(LENGTH_OVERHEAD);
+        let length = i32::try_from(length).map_err(|_| BatchError::Compress {
+            codec,
+            reason: "the batch would be longer than 2 GiB".to_owned(),
+        })?;
+        let header = BatchHeader {
+            batch_length: length,
+            attributes: (self.header.attributes & !COMPRESSION_MASK) | codec.code(),
+            ..self.header
+        };
+        if let Some(place) = bytes.first_chunk_mut::<BATCH_HEADER_LEN>() {
+            *place = header.to_bytes();
+        }
+        seal(&mut bytes)?;
+        let bytes = Bytes::from(bytes);
+        Ok(Self {
+            header: BatchHeader::parse(&bytes)?,
+            bytes,
+        })
+    }
+}
+
+fn check_offsets(records: &Records) -> Result<(), BatchError> {
+    let base_offset = records.header().base_offset;
+    for (index, record) in (0_i32..).zip(records.iter()) {
+        if record?.offset != base_offset.saturating_add(index.into()) {
+            return Err(BatchError::Record {
+                base_offset,
+                index,
+                reason: "it is not numbered behind the one before it",
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BatchBuilder, BatchOptions, Header};
+    use super::{BatchError, Compression, DecompressionLimits, RecordBatch};
+
+    fn batch(codec: Compression) -> Result<RecordBatch, BatchError> {
+        let mut builder = BatchBuilder::new(BatchOptions {
+            compression: codec,
+            base_offset: 7,
+            producer_id: 9,
+            producer_epoch: 2,
+            base_sequence: 5,
+            is_transactional: true,
+            ..BatchOptions::default()
+        });
+        let header = Header {
+            key: "h",
+            value: Some(b"v"),
+        };
+        for index in 0..100 {
+            let value = format!("a value that repeats itself, {}", index % 3);
+            builder.append(
+                1_000 + index,
+                Some(b"key"),
+                Some(value.as_bytes()),
+                &[header],
+            )?;
+        }
+        let mut bytes = builder.build()?;
+        RecordBatch::split_from(&mut bytes)?.ok_or(BatchError::Truncated {
+            needed: 1,
+            available: 0,
+        })
+    }
+
+    #[test]
+    fn records_and_everything_the_header_says_of_them_stay() -> Result<(), BatchError> {
+        let limits = DecompressionLimits::default();
+        for from in Compression::ALL {
+            let original = batch(from)?;
+            for to in Compression::ALL {
+                let other = original.recompressed(to, None, limits)?;
+                other.verify_crc()?;
+                assert_eq!(other.header.compression()?, to);
+                assert_eq!(other.bytes.len(), other.header.size_in_bytes());
+                assert_eq!(other.records()?.body(), original.records()?.body());
+                let mut expected = original.header;
+                expected.attributes = other.header.attributes;
+                expected.batch_length = other.header.batch_length;
+                expected.crc = other.header.crc;
+                assert_eq!(other.header, expected);
+                assert!(other.header.is_transactional());
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn levels_are_the_codecs_and_bombs_do_not_go_off() -> Result<(), BatchError> {
+        let limits = DecompressionLimits::default();
+        let plain = batch(Compression::None)?;
+        let fast = plain.recompressed(Compression::Zstd, Some(-5), limits)?;
+        let dense = plain.recompressed(Compression::Zstd, Some(19), limits)?;
+        assert!(dense.bytes.len() <= fast.bytes.len());
+        let none_like_it = plain.recompressed(Compression::Gzip, Some(10), limits);
+        assert!(matches!(none_like_it, Err(BatchError::Compress { .. })));
+        let tight = DecompressionLimits {
+            max_bytes: 100,
+            ..limits
+        };
+        let bomb = dense.recompressed(Compression::None, None, tight);
+        assert!(matches!(bomb, Err(BatchError::DecompressedTooLarge { .. })));
+        Ok(())
+    }
+}
