@@ -105,7 +105,7 @@ pub struct Broker {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     listening: Mutex<Option<JoinHandle<()>>>,
-    housekeeping: Mutex<Option<std::thread::JoinHandle<()>>>,
+    jobs: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
 impl Broker {
@@ -127,14 +127,14 @@ impl Broker {
         let (housekeeper, calls) = jobs::channel();
         let node = Arc::new(open_node(config, world, address, shutdown, housekeeper).await?);
         node.coordinators.start(&node);
-        let housekeeping = jobs::start(Arc::clone(&node), calls).map_err(StartError::Thread)?;
+        let jobs = jobs::start(&node, calls).map_err(StartError::Thread)?;
         let listening = tokio::spawn(listener::accept(Arc::clone(&node), listener));
         Ok(Self {
             node,
             address,
             stop,
             listening: Mutex::new(Some(listening)),
-            housekeeping: Mutex::new(Some(housekeeping)),
+            jobs: Mutex::new(jobs),
         })
     }
 
@@ -183,13 +183,12 @@ impl Broker {
         {
             tracing::error!(%error, "the listener did not end in order");
         }
-        let housekeeping = self.housekeeping.lock().take();
-        if let Some(housekeeping) = housekeeping {
-            self.node.housekeeper.stop();
-            let ended = tokio::task::spawn_blocking(move || housekeeping.join().is_ok());
-            if !ended.await.unwrap_or(false) {
-                tracing::error!("housekeeping did not end in order");
-            }
+        let jobs = std::mem::take(&mut *self.jobs.lock());
+        self.node.housekeeper.stop();
+        let ended =
+            tokio::task::spawn_blocking(move || jobs.into_iter().all(|job| job.join().is_ok()));
+        if !ended.await.unwrap_or(false) {
+            tracing::error!("housekeeping did not end in order");
         }
         self.node.quorum.shutdown().await;
 
@@ -223,7 +222,8 @@ async fn open_node(
         random,
     } = world;
     let cluster_id = cluster_id_of(Arc::clone(&disk), &config, random.as_ref())?;
-    let options = StorageOptions::new(&config.data_dir, cluster_id.clone(), config.node_id);
+    let mut options = StorageOptions::new(&config.data_dir, cluster_id.clone(), config.node_id);
+    options.producer_id_expiration = config.settings.producer_id_expiration;
     let storage = Storage::open(disk, Arc::clone(&clock), options)?;
     let files = QuorumFiles {
         log: storage.log("metadata")?,

@@ -69,7 +69,8 @@ pub struct LogConfig {
     pub flush_messages: Option<u64>,
     /// Kafka's `flush.ms`: time after which a relaxed log is synced; `None` is without limit.
     pub flush_interval: Option<Duration>,
-    /// Kafka's `file.delete.delay.ms`: how long files outlive the removal of their records.
+    /// Kafka's `file.delete.delay.ms`: how long files outlive the removal of their records. The
+    /// default here is not to.
     pub file_delete_delay: Duration,
 }
 
@@ -93,7 +94,7 @@ impl Default for LogConfig {
             min_cleanable_dirty_ratio: 0.5,
             flush_messages: None,
             flush_interval: None,
-            file_delete_delay: Duration::from_secs(60),
+            file_delete_delay: Duration::ZERO,
         }
     }
 }

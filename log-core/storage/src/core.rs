@@ -1,7 +1,7 @@
 //! What all partitions of a node share.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ pub(crate) struct Core {
     relief: OnceLock<Weak<dyn Relief>>,
     /// Partitions with enough unsynced bytes to be worth a sync.
     dirty: Mutex<Vec<Weak<PartitionLog>>>,
+    producer_id_expiration_ms: AtomicI64,
     wake: Mutex<bool>,
     woken: Condvar,
 }
@@ -58,6 +59,8 @@ impl Core {
         partitions_dir: PathBuf,
         checkpoints: CheckpointFile,
     ) -> Self {
+        let expiration = options.producer_id_expiration.as_millis();
+        let expiration = i64::try_from(expiration).unwrap_or(i64::MAX);
         // Half is left to sockets, indexes and everything else.
         let limit = medium.disk.open_file_limit() / 2;
         let handles = Arc::new(HandlePool::new(Arc::clone(&medium.disk), limit));
@@ -74,9 +77,20 @@ impl Core {
             journal: OnceLock::new(),
             relief: OnceLock::new(),
             dirty: Mutex::new(Vec::new()),
+            producer_id_expiration_ms: AtomicI64::new(expiration),
             wake: Mutex::new(false),
             woken: Condvar::new(),
         }
+    }
+
+    pub(crate) fn producer_id_expiration_ms(&self) -> i64 {
+        self.producer_id_expiration_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_producer_id_expiration(&self, after: Duration) {
+        let millis = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        self.producer_id_expiration_ms
+            .store(millis, Ordering::Relaxed);
     }
 
     pub(crate) fn incarnation(&self) -> u64 {

@@ -40,6 +40,7 @@ mod sealed;
 mod segment;
 mod storage;
 
+pub use compaction::{CompactionLimits, CompactionPace, Unhurried};
 pub use config::{CleanupPolicy, Durability, LogConfig};
 pub use error::{
     AppendError, ChangeError, Corruption, FileError, NoRoom, OpenError, ProducerError, ReadError,

@@ -7,6 +7,8 @@
 
 mod filter;
 mod keys;
+mod limits;
 
 pub(crate) use filter::{Filter, Kept};
 pub(crate) use keys::LatestOffsets;
+pub use limits::{CompactionLimits, CompactionPace, Unhurried};

@@ -56,6 +56,9 @@ fn take_entry(bytes: &[u8], seed: u32) -> Option<IndexEntry> {
 }
 
 impl IndexFile {
+    /// Bytes of an entry.
+    pub(crate) const ENTRY_BYTES: u64 = ENTRY as u64;
+
     /// Opens a segment's index; `None` if there is none or it belongs to another revision.
     pub(crate) fn open(disk: &dyn Disk, path: &Path, segment: SegmentHeader) -> Option<Self> {
         let file = disk.open(path).ok()?;

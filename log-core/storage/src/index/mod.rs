@@ -154,6 +154,15 @@ impl SegmentIndex {
         }
     }
 
+    /// Bytes that the file has, or will have once the segment is closed.
+    pub(crate) fn size_in_bytes(&self) -> u64 {
+        let count = match &self.entries {
+            Entries::Growing { entries, .. } => entries.len(),
+            Entries::Closed { count } => *count,
+        };
+        count as u64 * IndexFile::ENTRY_BYTES
+    }
+
     /// How many entries the file has.
     pub(crate) fn persisted_count(&self) -> usize {
         match &self.entries {

@@ -220,6 +220,11 @@ impl PartitionLog {
             segment.note(&batch.header, position, interval);
             position += batch.header.size_in_bytes() as u64;
         }
+        let records: i64 = incoming
+            .iter()
+            .map(|batch| i64::from(batch.header.record_count))
+            .sum();
+        writer.unsynced.records += records.unsigned_abs();
         writer.unsynced.note_segment(&segment, bytes);
         Ok(())
     }
@@ -256,7 +261,7 @@ impl PartitionLog {
         } else {
             (options.sync_bytes, false)
         };
-        let is_over = writer.unsynced.bytes >= limit;
+        let is_over = writer.unsynced.bytes >= limit || self.is_flush_due(writer);
         if !writer.unsynced.is_queued && (is_over || is_due) {
             writer.unsynced.is_queued = true;
             self.core.queue_dirty(self.me.clone());
@@ -264,6 +269,19 @@ impl PartitionLog {
         if is_over {
             self.core.wake_syncer();
         }
+    }
+
+    /// Whether `flush.messages` or `flush.ms` want a relaxed log synced sooner than it is anyway.
+    fn is_flush_due(&self, writer: &Writer) -> bool {
+        if !writer.is_relaxed || writer.unsynced.bytes == 0 {
+            return false;
+        }
+        let config = self.config();
+        let routine = self.core.options.relaxed_sync_interval;
+        config
+            .flush_messages
+            .is_some_and(|count| writer.unsynced.records >= count)
+            || config.flush_interval.is_some_and(|time| time < routine)
     }
 }
 

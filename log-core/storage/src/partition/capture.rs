@@ -56,6 +56,7 @@ impl PartitionLog {
     pub(crate) fn sync_segments(&self) -> Result<(), SyncError> {
         let mut writer = self.writer.lock();
         writer.unsynced.is_queued = false;
+        writer.unsynced.records = 0;
         if writer.unsynced.bytes == 0 {
             return Ok(());
         }

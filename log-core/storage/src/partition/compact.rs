@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use headwater_env::{DiskFile, Timestamp};
 use headwater_wire::records::{BatchHeader, NO_TIMESTAMP, RecordBatch};
@@ -14,8 +15,8 @@ use headwater_wire::records::{BatchHeader, NO_TIMESTAMP, RecordBatch};
 use super::roll::encode_aborted;
 use super::truncate::WALK_CHUNK;
 use super::{AbortedTransaction, PartitionLog};
-use crate::compaction::{Filter, Kept, LatestOffsets};
-use crate::error::{ChangeError, Corruption, FileError, Unusable};
+use crate::compaction::{CompactionLimits, CompactionPace, Filter, Kept, LatestOffsets};
+use crate::error::{ChangeError, Corruption, FileError, Stopped, Unusable};
 use crate::index::{IndexEntry, IndexFile, SegmentIndex};
 use crate::raft::replace_file;
 use crate::segment::{FileKind, SEGMENT_HEADER, Segment, SegmentHeader, SegmentTimes};
@@ -34,9 +35,11 @@ struct Group {
 }
 
 /// What a run goes by.
-#[derive(Debug)]
-struct Run {
+struct Run<'a> {
     now: i64,
+    /// Memory for keys.
+    memory_bytes: usize,
+    pace: &'a dyn CompactionPace,
     aborted: Vec<AbortedTransaction>,
     /// Last offset of each producer, and the log start.
     producers: (BTreeMap<i64, i64>, i64),
@@ -59,14 +62,18 @@ impl PartitionLog {
     ///
     /// # Errors
     /// [`ChangeError`]; the segments not replaced yet then stand.
-    pub fn compact(&self, now: Timestamp) -> Result<bool, ChangeError> {
+    pub fn compact(
+        &self,
+        now: Timestamp,
+        limits: CompactionLimits<'_>,
+    ) -> Result<bool, ChangeError> {
         if !self.config().cleanup.compact {
             return Ok(false);
         }
         // What is appended meanwhile is left to the next call, so that this one ends.
         let limit = self.checkpoint_segment();
         let mut is_replaced = false;
-        while self.compact_once(now, limit)? {
+        while self.compact_once(now, limit, limits)? {
             is_replaced = true;
         }
         Ok(is_replaced)
@@ -74,7 +81,12 @@ impl PartitionLog {
 
     /// One run: from the start of the log to the end of the last segment whose keys all fit into
     /// memory. The rest stays as it is, to be compared to all keys by a later run.
-    fn compact_once(&self, now: Timestamp, limit: i64) -> Result<bool, ChangeError> {
+    fn compact_once(
+        &self,
+        now: Timestamp,
+        limit: i64,
+        limits: CompactionLimits<'_>,
+    ) -> Result<bool, ChangeError> {
         let _upkeep = self.upkeep.lock();
         if let Some(deleted @ Unusable::Deleted(_)) = self.unusable() {
             return Err(deleted.into());
@@ -87,13 +99,15 @@ impl PartitionLog {
         }
         let run = Run {
             now: now.as_millis(),
+            memory_bytes: limits.memory_bytes / limits.threads.max(1),
+            pace: limits.pace,
             aborted: self.all_aborted(),
             producers: self.producers_and_start(),
         };
         let mut from = i64::MIN;
         loop {
             let clean = segments.iter().take_while(|s| s.header().is_clean).count();
-            let mut latest = LatestOffsets::new(self.core.options.compaction_bytes);
+            let mut latest = LatestOffsets::new(run.memory_bytes);
             let dirty = segments.get(clean..).unwrap_or_default();
             match self.note_keys(dirty, from, &run, &mut latest)? {
                 Noted::Segments(count) => {
@@ -199,7 +213,7 @@ impl PartitionLog {
         &self,
         dirty: &[Arc<Segment>],
         from: i64,
-        run: &Run,
+        run: &Run<'_>,
         latest: &mut LatestOffsets,
     ) -> Result<Noted, ChangeError> {
         let nothing = LatestOffsets::new(0);
@@ -208,6 +222,7 @@ impl PartitionLog {
             let mut scanner = segment.scan(SEGMENT_HEADER, segment.size(), WALK_CHUNK)?;
             while let Some((_, batch)) = scanner.next_verified()? {
                 let header = &batch.header;
+                self.spend(run, header.size_in_bytes())?;
                 if header.base_offset < from || header.is_control() || judge.is_aborted(header) {
                     continue;
                 }
@@ -222,7 +237,21 @@ impl PartitionLog {
         Ok(Noted::Segments(dirty.len()))
     }
 
-    fn filter<'a>(&self, run: &Run, latest: &'a LatestOffsets, compared_end: i64) -> Filter<'a> {
+    /// Goes on at the run's pace, unless the log is deleted or the node stops.
+    fn spend(&self, run: &Run<'_>, bytes: usize) -> Result<(), ChangeError> {
+        let goes_on = run.pace.spend(bytes as u64);
+        if self.is_leaving.load(Ordering::Relaxed) {
+            return Err(Unusable::Deleted(self.id).into());
+        }
+        if goes_on { Ok(()) } else { Err(Stopped.into()) }
+    }
+
+    fn filter<'a>(
+        &self,
+        run: &Run<'_>,
+        latest: &'a LatestOffsets,
+        compared_end: i64,
+    ) -> Filter<'a> {
         let retention = self.config().delete_retention.as_millis();
         let (last_batches, log_start) = run.producers.clone();
         Filter::new(
@@ -240,7 +269,7 @@ impl PartitionLog {
     fn compact_groups(
         &self,
         groups: Vec<Group>,
-        run: &Run,
+        run: &Run<'_>,
         latest: &LatestOffsets,
     ) -> Result<Option<Vec<Arc<Segment>>>, ChangeError> {
         let clean = groups.iter().take_while(|group| group.is_clean);
@@ -248,7 +277,7 @@ impl PartitionLog {
         let mut results = Vec::with_capacity(groups.len());
         for group in &groups {
             let result = self
-                .compact_group(group, &mut filter)
+                .compact_group(group, run, &mut filter)
                 .inspect_err(|error| {
                     if let ChangeError::Corrupt(damage) = error {
                         self.quarantine(&damage.to_string());
@@ -300,6 +329,7 @@ impl PartitionLog {
     fn compact_group(
         &self,
         group: &Group,
+        run: &Run<'_>,
         filter: &mut Filter<'_>,
     ) -> Result<Option<Arc<Segment>>, ChangeError> {
         let Some(first) = group.segments.first() else {
@@ -325,12 +355,16 @@ impl PartitionLog {
         for segment in &group.segments {
             let mut scanner = segment.scan(SEGMENT_HEADER, segment.size(), WALK_CHUNK)?;
             while let Some((position, batch)) = scanner.next_verified()? {
+                let size = batch.header.size_in_bytes();
                 let kept = filter.keep(&batch).map_err(|error| Corruption {
                     path: segment.path().to_owned(),
                     position,
                     reason: error.to_string(),
                 })?;
+                let before = result.position;
                 result.add(&batch, kept)?;
+                let written = usize::try_from(result.position - before).unwrap_or(0);
+                self.spend(run, size + written)?;
             }
         }
         aborted.retain(|aborted| !filter.dropped_markers.contains(&aborted.last_offset));

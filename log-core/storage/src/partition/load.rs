@@ -74,6 +74,8 @@ impl PartitionLog {
             checkpoint_segment: AtomicI64::new(-1),
             cursors: Mutex::default(),
             upkeep: Mutex::new(()),
+            is_leaving: AtomicBool::new(false),
+            buried: Mutex::default(),
         })
     }
 

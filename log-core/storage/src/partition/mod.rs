@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
+use headwater_env::Now;
 use headwater_wire::records::BatchHeader;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -41,6 +42,7 @@ use crate::core::Core;
 use crate::error::{ChangeError, Unusable};
 use crate::id::TopicPartitionId;
 use crate::lsn::Lsn;
+use crate::segment::Segment;
 use read::Cursors;
 
 /// One partition's log. Shared by all who append to it and read it.
@@ -63,6 +65,17 @@ pub struct PartitionLog {
     cursors: Mutex<Cursors>,
     /// One compaction or removal of segments at a time.
     upkeep: Mutex<()>,
+    /// The log is about to be deleted: a compaction under way ends.
+    is_leaving: AtomicBool,
+    /// Segments that are no part of the log any more, with files that wait to be removed.
+    buried: Mutex<Vec<Buried>>,
+}
+
+/// Segments whose files are removed when `due`.
+#[derive(Debug)]
+struct Buried {
+    due: Now,
+    segments: Vec<Arc<Segment>>,
 }
 
 impl PartitionLog {

@@ -51,9 +51,27 @@ impl PartitionLog {
             .times()
             .first
             .map_or(0, |start| first.max_timestamp - start);
+        let life = config.segment_time.saturating_sub(self.jitter(segment));
         segment.batch_bytes() + bytes > u64::from(config.segment_bytes)
             || last_offset - segment.base_offset() > i64::from(i32::MAX)
-            || Duration::from_millis(u64::try_from(age).unwrap_or(0)) > config.segment_time
+            || Duration::from_millis(u64::try_from(age).unwrap_or(0)) > life
+            || segment.index.read().size_in_bytes() >= u64::from(config.segment_index_bytes)
+    }
+
+    /// How much sooner this segment is closed: by chance, and the same whoever asks when.
+    fn jitter(&self, segment: &Segment) -> Duration {
+        let most = self.config().segment_jitter.as_millis();
+        let Ok(most @ 1..) = u64::try_from(most) else {
+            return Duration::ZERO;
+        };
+        let (high, low) = self.id.topic.as_u64_pair();
+        let mut hash = high ^ low.rotate_left(17);
+        hash ^= u64::from(self.id.partition.unsigned_abs()).rotate_left(40);
+        hash ^= segment.base_offset().unsigned_abs();
+        // SplitMix64's last steps: neighbours in, strangers out.
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_millis((hash ^ (hash >> 31)) % most)
     }
 
     /// Starts a segment at the end of the log. On an error nothing changed but stray files.

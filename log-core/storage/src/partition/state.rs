@@ -52,6 +52,8 @@ pub(super) struct Unsynced {
     /// Indexes, snapshots and the like.
     pub(super) files: Vec<PathBuf>,
     pub(super) bytes: u64,
+    /// Records appended since the last sync began.
+    pub(super) records: u64,
     /// Names in the partition's directory.
     pub(super) has_names: bool,
     /// The partition is on the list of those worth a sync.

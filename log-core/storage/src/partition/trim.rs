@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use headwater_env::Timestamp;
+use headwater_env::{Now, Timestamp};
 
 use super::truncate::reserve_error;
-use super::{PartitionLog, Writer};
+use super::{Buried, PartitionLog, Writer};
 use crate::error::{ChangeError, FileError, Unusable};
 use crate::journal::{FrameKind, FrameRef};
 use crate::segment::{FileKind, Segment};
@@ -63,7 +64,10 @@ impl PartitionLog {
     /// Removes segments whose records all lie below the log start, as far as a checkpoint has
     /// passed them: recovery must find the segment that a checkpoint points into.
     pub(crate) fn remove_dead_segments(&self) -> Result<(), ChangeError> {
-        let _upkeep = self.upkeep.lock();
+        // A compaction may take its time; what is dead is then left to a later call.
+        let Some(_upkeep) = self.upkeep.try_lock() else {
+            return Ok(());
+        };
         let mut writer = self.writer.lock();
         let passed = self.checkpoint_segment();
         let dead = {
@@ -84,7 +88,33 @@ impl PartitionLog {
         for segment in &dead {
             segment.retire();
         }
-        self.remove_segment_files(&mut writer, &dead)?;
+        let delay = self.config().file_delete_delay;
+        if delay.is_zero() {
+            self.remove_segment_files(&mut writer, &dead)?;
+        } else if !dead.is_empty() {
+            let due = self.core.clock.now() + delay;
+            let segments = dead;
+            self.buried.lock().push(Buried { due, segments });
+        }
+        self.remove_buried(&mut writer, Some(self.core.clock.now()))?;
+        Ok(())
+    }
+
+    /// Removes the files of segments that left the log, as far as their time has come by `now`;
+    /// all of them without a time.
+    pub(super) fn remove_buried(
+        &self,
+        writer: &mut Writer,
+        now: Option<Now>,
+    ) -> Result<(), FileError> {
+        let due: Vec<Buried> = {
+            let mut buried = self.buried.lock();
+            let is_due = |one: &mut Buried| now.is_none_or(|now| one.due <= now);
+            buried.extract_if(.., is_due).collect()
+        };
+        for one in due {
+            self.remove_segment_files(writer, &one.segments)?;
+        }
         Ok(())
     }
 
@@ -146,16 +176,16 @@ impl PartitionLog {
 
     /// Forgets producers that were silent for too long.
     pub(crate) fn expire_producers(&self, now: Timestamp) {
-        let expiration = self.core.options.producer_id_expiration.as_millis();
         let before = now
             .as_millis()
-            .saturating_sub(i64::try_from(expiration).unwrap_or(i64::MAX));
+            .saturating_sub(self.core.producer_id_expiration_ms());
         self.writer.lock().producers.expire(before);
     }
 
     /// Journals the deletion, then removes the files. Of a log that is deleted already, whatever
     /// files are left.
     pub(crate) fn delete(&self) -> Result<(), ChangeError> {
+        self.is_leaving.store(true, Ordering::Relaxed);
         let reservation = self.core.reserve(0).map_err(reserve_error)?;
         let _upkeep = self.upkeep.lock();
         let mut writer = self.writer.lock();

@@ -75,6 +75,8 @@ impl PartitionLog {
         if let Some(deleted @ Unusable::Deleted(_)) = &writer.unusable {
             return Err(deleted.clone().into());
         }
+        // Segments made from here on may have the names of those.
+        self.remove_buried(writer, None)?;
         if offset >= writer.end {
             return Ok(writer.end);
         }

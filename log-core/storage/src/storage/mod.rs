@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use headwater_env::{DiskLock, Space, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -19,6 +20,7 @@ pub use open::Owner;
 pub use recover::{KnownPartition, Recovery};
 
 use crate::checkpoint::Checkpoints;
+use crate::compaction::{CompactionLimits, Unhurried};
 use crate::config::LogConfig;
 use crate::core::Core;
 use crate::error::{ChangeError, FileError, OpenError, Stopped};
@@ -206,12 +208,36 @@ impl Storage {
         result
     }
 
-    /// Compacts every log whose policy says so and that is dirty enough. Blocks for reading and
-    /// writing: for a timer's own thread. Returns how many logs were compacted.
+    /// Forgets producers from now on when they were silent for this long, instead of the time the
+    /// storage was opened with. Kafka's `producer.id.expiration.ms` (KIP-854).
+    pub fn set_producer_id_expiration(&self, after: Duration) {
+        self.inner.core.set_producer_id_expiration(after);
+    }
+
+    /// Compacts every log whose policy says so and that is dirty enough, as fast as the disk is.
+    /// Blocks for reading and writing: for a timer's own thread. Returns how many logs were
+    /// compacted.
     ///
     /// # Errors
     /// The first error; the other logs are seen to nevertheless.
     pub fn compact(&self, now: Timestamp) -> Result<usize, ChangeError> {
+        let limits = CompactionLimits {
+            threads: 1,
+            memory_bytes: self.inner.core.options.compaction_bytes,
+            pace: &Unhurried,
+        };
+        self.compact_within(now, limits)
+    }
+
+    /// The same within limits.
+    ///
+    /// # Errors
+    /// The first error; the other logs are seen to nevertheless. [`Stopped`] if the pace ended it.
+    pub fn compact_within(
+        &self,
+        now: Timestamp,
+        limits: CompactionLimits<'_>,
+    ) -> Result<usize, ChangeError> {
         let logs: Vec<_> = self
             .partitions()
             .into_iter()
@@ -222,16 +248,40 @@ impl Storage {
         }
         // Only what a checkpoint has passed is compacted.
         self.inner.step_syncer(Demand::All)?;
-        let mut result = Ok(());
-        let mut count = 0;
-        for log in &logs {
-            keep_first(
-                &mut result,
-                log.compact(now)
-                    .map(|is_compacted| count += usize::from(is_compacted)),
-            );
-        }
+        let threads = limits.threads.clamp(1, logs.len());
+        let queue = Mutex::new(logs.into_iter());
+        let outcome = Mutex::new((0, Ok(())));
+        let work = || {
+            loop {
+                let Some(log) = queue.lock().next() else {
+                    break;
+                };
+                let compacted = log.compact(now, limits);
+                let (count, result) = &mut *outcome.lock();
+                let compacted = compacted.map(|is_compacted| *count += usize::from(is_compacted));
+                keep_first(result, compacted);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let (count, result) = outcome.into_inner();
         result.map(|()| count)
+    }
+
+    /// Removes files of segments that left their logs, as far as `file.delete.delay.ms` is over.
+    ///
+    /// # Errors
+    /// The first error; the other logs are seen to nevertheless.
+    pub fn remove_dead_segments(&self) -> Result<(), ChangeError> {
+        let mut result = Ok(());
+        for log in self.partitions() {
+            keep_first(&mut result, log.remove_dead_segments());
+        }
+        result
     }
 
     /// Writes checkpoints of all that changed. Blocks for syncs.
