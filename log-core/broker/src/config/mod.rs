@@ -11,6 +11,8 @@ mod group_keys;
 mod listeners;
 mod metrics_keys;
 mod nearest;
+#[cfg(test)]
+mod page;
 mod properties;
 mod settings;
 mod topic_config;

@@ -276,6 +276,12 @@ impl BrokerSettings {
                 "must be less than group.consumer.session.timeout.ms",
             ));
         }
+        if !self.group_protocols.iter().any(|name| name == "classic") {
+            return Err(InvalidBrokerConfig::new(
+                "group.coordinator.rebalance.protocols",
+                "classic cannot be left out",
+            ));
+        }
         if self.group_min_session_timeout > self.group_max_session_timeout {
             return Err(InvalidBrokerConfig::new(
                 "group.min.session.timeout.ms",

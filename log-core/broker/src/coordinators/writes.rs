@@ -115,7 +115,7 @@ impl Coordinators {
         topic: &str,
         partition: i32,
     ) -> Result<(), ErrorCode> {
-        if !node.config.settings.transaction_partition_verification {
+        if !node.settings().transaction_partition_verification {
             return Ok(());
         }
         let id = writer.transactional_id;
