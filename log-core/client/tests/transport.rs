@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use headwater_client::{Client, ClientConfig, ClientError};
+use headwater_client::{Client, ClientConfig, ClientError, MetadataRecoveryStrategy};
 use headwater_wire::messages::api_versions::{ApiVersion, ApiVersionsResponse};
 use headwater_wire::messages::describe_cluster::DescribeClusterResponse;
+use headwater_wire::messages::metadata::{MetadataResponse, MetadataResponseBroker};
 use headwater_wire::{ApiKey, Decoder, ErrorCode, RequestHeader, ResponseKind, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -296,4 +297,78 @@ async fn bootstrap_servers_that_were_never_there_are_named_soon() {
         named(error);
     }
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+/// A node of the metadata, and one that knows Metadata alone.
+fn metadata_peer(
+    header: &RequestHeader,
+    metadata: impl Fn() -> MetadataResponse,
+) -> Option<Vec<Bytes>> {
+    match header.key() {
+        Some(ApiKey::ApiVersions) => {
+            let served = [(ApiKey::ApiVersions, 0, 4), (ApiKey::Metadata, 0, 13)];
+            let api_keys = served.map(|(key, min_version, max_version)| ApiVersion {
+                api_key: key.code(),
+                min_version,
+                max_version,
+            });
+            let versions = ApiVersionsResponse {
+                api_keys: api_keys.to_vec(),
+                ..ApiVersionsResponse::default()
+            };
+            answer(header, versions)
+        }
+        Some(ApiKey::Metadata) => answer(header, metadata()),
+        _ => None,
+    }
+}
+
+fn cluster_of(address: SocketAddr, cluster_id: &str) -> MetadataResponse {
+    MetadataResponse {
+        cluster_id: Some(cluster_id.to_owned()),
+        brokers: vec![MetadataResponseBroker {
+            node_id: 7,
+            host: address.ip().to_string(),
+            port: i32::from(address.port()),
+            rack: None,
+        }],
+        ..MetadataResponse::default()
+    }
+}
+
+#[tokio::test]
+async fn who_is_told_to_bootstrap_again_asks_the_bootstrap_servers() {
+    let rejecting = peer(Arc::new(|_, header| {
+        metadata_peer(header, || MetadataResponse {
+            error_code: ErrorCode::RebootstrapRequired.code(),
+            ..MetadataResponse::default()
+        })
+    }))
+    .await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let bootstrap = peer(Arc::new(move |_, header| {
+        metadata_peer(header, || {
+            count.fetch_add(1, Ordering::SeqCst);
+            cluster_of(rejecting, "c")
+        })
+    }))
+    .await;
+    for (strategy, expected) in [
+        (MetadataRecoveryStrategy::Rebootstrap, 2),
+        (MetadataRecoveryStrategy::None, 1),
+    ] {
+        asked.store(0, Ordering::SeqCst);
+        let config = ClientConfig {
+            metadata_recovery_strategy: strategy,
+            default_api_timeout: Duration::from_secs(2),
+            ..ClientConfig::new(&bootstrap.to_string())
+        };
+        let admin = Client::new(config).expect("a runtime").admin();
+        admin.list_topics().await.expect("of the bootstrap server");
+        // The node that it named knows better.
+        let again = admin.list_topics().await;
+        assert_eq!(again.is_ok(), expected == 2, "{again:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), expected, "{strategy:?}");
+    }
 }

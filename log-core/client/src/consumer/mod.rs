@@ -3,8 +3,8 @@
 //! - `consumer`: what users call, in the files `subscribe`, `commits`, `positions` and `lookup` too;
 //!   `core`: what it shares with its tasks.
 //! - `rebalance`, `group`: membership, under either protocol.
-//! - `assigned`: positions and buffers, pure; `fetcher`, `fetch`, `session`, `epochs`: the task that fills
-//!   them.
+//! - `assigned`: positions and buffers, pure; `fetcher`, `findings`, `fetch`, `session`, `epochs`: the
+//!   task that fills them.
 //! - `aborted`: leaving out aborted transactions.
 //! - [`assignor`]: who gets what, where members decide.
 //! - `interceptor`, `metrics`: looking on.
@@ -23,6 +23,7 @@ mod core;
 mod epochs;
 mod fetch;
 mod fetcher;
+mod findings;
 mod group;
 mod group_metadata;
 mod interceptor;

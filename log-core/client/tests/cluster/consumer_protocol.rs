@@ -6,18 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::diary::{Diary, poll_until, shares};
 use crate::groups::fill;
-use crate::support::{Cluster, PATIENCE, cluster, read, serves, unique};
+use crate::support::{Cluster, PATIENCE, cluster, read, unique};
 use headwater_client::{
     AutoOffsetReset, ClientError, Consumer, ConsumerConfig, GroupProtocol, TopicPartition,
 };
-use headwater_wire::{ApiKey, ErrorCode};
-
-/// A cluster whose coordinators assign; `None` if those of this one do not.
-async fn cluster_that_assigns() -> Option<Cluster> {
-    let cluster = cluster().await;
-    let serves = serves(&cluster, ApiKey::ConsumerGroupHeartbeat).await;
-    serves.then_some(cluster)
-}
+use headwater_wire::ErrorCode;
 
 fn config(group: &str) -> ConsumerConfig {
     ConsumerConfig {
@@ -37,9 +30,7 @@ fn member(cluster: &Cluster, config: ConsumerConfig, topic: &str, diary: &Arc<Di
 
 #[tokio::test]
 async fn members_are_given_shares_and_keep_what_they_have() {
-    let Some(cluster) = cluster_that_assigns().await else {
-        return;
-    };
+    let cluster = cluster().await;
     let topic = cluster.topic("given", 4).await;
     let group = unique("given");
     let diaries = [Arc::new(Diary::default()), Arc::new(Diary::default())];
@@ -66,9 +57,7 @@ async fn members_are_given_shares_and_keep_what_they_have() {
 
 #[tokio::test]
 async fn offsets_are_committed_in_the_members_epoch_and_taken_up_by_others() {
-    let Some(cluster) = cluster_that_assigns().await else {
-        return;
-    };
+    let cluster = cluster().await;
     let topic = cluster.topic("epochs", 2).await;
     fill(&cluster, &topic, 2, 50).await;
     let group = unique("epochs");
@@ -102,9 +91,7 @@ async fn offsets_are_committed_in_the_members_epoch_and_taken_up_by_others() {
 
 #[tokio::test]
 async fn the_remote_assignor_is_the_members_choice() {
-    let Some(cluster) = cluster_that_assigns().await else {
-        return;
-    };
+    let cluster = cluster().await;
     let topic = cluster.topic("assigned", 3).await;
     let group = unique("assigned");
     let diary = Arc::new(Diary::default());
@@ -153,9 +140,7 @@ async fn fails(consumer: &Consumer) -> ClientError {
 
 #[tokio::test]
 async fn a_regex_is_matched_by_the_broker() {
-    let Some(cluster) = cluster_that_assigns().await else {
-        return;
-    };
+    let cluster = cluster().await;
     let prefix = unique("regex");
     for suffix in ["one", "two"] {
         let topic = headwater_client::admin::NewTopic::new(format!("{prefix}-{suffix}"), 2);
@@ -189,9 +174,7 @@ async fn a_regex_is_matched_by_the_broker() {
 
 #[tokio::test]
 async fn a_static_member_comes_back_to_what_it_had() {
-    let Some(cluster) = cluster_that_assigns().await else {
-        return;
-    };
+    let cluster = cluster().await;
     let topic = cluster.topic("instances", 4).await;
     let group = unique("instances");
     let static_config = |instance: &str| ConsumerConfig {
@@ -220,9 +203,7 @@ async fn a_static_member_comes_back_to_what_it_had() {
 
 #[tokio::test]
 async fn a_member_that_does_not_poll_loses_its_partitions_and_joins_again() {
-    let Some(cluster) = cluster_that_assigns().await else {
-        return;
-    };
+    let cluster = cluster().await;
     let topic = cluster.topic("dozing", 2).await;
     let group = unique("dozing");
     let diary = Arc::new(Diary::default());

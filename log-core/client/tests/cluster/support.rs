@@ -91,15 +91,6 @@ pub(crate) async fn api_versions(cluster: &Cluster) -> ApiVersionsResponse {
     ApiVersionsResponse::decode(&mut input, VERSION).expect("decodes")
 }
 
-/// Whether the cluster serves this API: what a broker does not have yet cannot be tested with it.
-pub(crate) async fn serves(cluster: &Cluster, key: ApiKey) -> bool {
-    let versions = api_versions(cluster).await;
-    versions
-        .api_keys
-        .iter()
-        .any(|api| api.api_key == key.code())
-}
-
 /// A name that no other test and no other run has.
 pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{}", uuid::Uuid::new_v4().simple())

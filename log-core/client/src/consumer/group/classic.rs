@@ -31,6 +31,14 @@ impl Group {
         }
     }
 
+    /// The coordinator waits for members to join. One that is joining knows: told so late, it would
+    /// only begin the next rebalance.
+    pub(super) fn met_rebalance(&self, reason: &str) {
+        if self.state.lock().phase == Phase::Stable {
+            self.request_rejoin(reason);
+        }
+    }
+
     /// The coordinator no longer has this member, or not in this generation.
     pub(super) fn lose(&self, generation_id: i32, code: ErrorCode) {
         let mut state = self.state.lock();
@@ -201,7 +209,7 @@ impl Group {
         match code {
             ErrorCode::None => {}
             ErrorCode::RebalanceInProgress => {
-                self.request_rejoin("the group is rebalancing");
+                self.met_rebalance("the group is rebalancing");
                 core.ready.notify_one();
             }
             ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {

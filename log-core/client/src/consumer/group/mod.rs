@@ -282,7 +282,7 @@ impl Group {
                 self.lose(as_member.generation_id, code);
             }
             (None, Some(ErrorCode::RebalanceInProgress)) => {
-                self.request_rejoin("a commit met a rebalance");
+                self.met_rebalance("a commit met a rebalance");
             }
             _ => {}
         }
