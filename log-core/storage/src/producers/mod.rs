@@ -17,6 +17,11 @@ use crate::partition::{AbortedTransaction, AppendOrigin, ProducerSummary};
 use entry::{Producer, expect_sequence};
 use held_back::HeldBack;
 
+/// Producers that a partition remembers, at some 250 bytes each. Beyond that an eighth of them is
+/// forgotten before its time, the longest silent first: a batch that one of these sends twice would
+/// be appended twice.
+const PRODUCERS_MAX: usize = 65_536;
+
 /// What to do with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -125,6 +130,9 @@ impl ProducerStates {
             return None;
         }
         let producer_id = header.producer_id;
+        if self.producers.len() >= PRODUCERS_MAX && !self.producers.contains_key(&producer_id) {
+            self.forget_silent();
+        }
         let producer = self
             .producers
             .entry(producer_id)
@@ -183,6 +191,23 @@ impl ProducerStates {
         self.producers
             .retain(|_, p| p.transaction_start.is_some() || p.last_timestamp >= before);
         self.held_back.expire(before);
+    }
+
+    fn forget_silent(&mut self) {
+        const SURPLUS: usize = PRODUCERS_MAX / 8;
+        let mut silent: Vec<(i64, i64)> = self
+            .producers
+            .iter()
+            .filter(|(_, producer)| producer.transaction_start.is_none())
+            .map(|(id, producer)| (producer.last_timestamp, *id))
+            .collect();
+        if silent.len() > SURPLUS {
+            silent.select_nth_unstable(SURPLUS);
+            silent.truncate(SURPLUS);
+        }
+        for (_, id) in silent {
+            self.producers.remove(&id);
+        }
     }
 
     pub(crate) fn summaries(&self) -> Vec<ProducerSummary> {

@@ -319,6 +319,27 @@ fn batches_do_not_overtake_one_that_was_held_back() {
     }
 }
 
+#[test]
+fn no_more_producers_are_remembered_than_there_is_room_for() {
+    let mut states = ProducerStates::default();
+    let mut header = batch(0, 0, 0, 1, true);
+    assert_eq!(states.apply(&header, None, 0), None);
+    header = batch(0, 0, 0, 1, false);
+    for id in 1..=PRODUCERS_MAX as i64 {
+        header.producer_id = id;
+        states.apply(&header, None, id);
+    }
+    let left: Vec<i64> = states.summaries().iter().map(|p| p.producer_id).collect();
+    assert_eq!(left.len(), PRODUCERS_MAX - PRODUCERS_MAX / 8 + 1);
+    assert_eq!(left[0], 0, "its transaction is open");
+    assert_eq!(
+        left[1],
+        PRODUCERS_MAX as i64 / 8 + 1,
+        "the silent ones went"
+    );
+    assert_eq!(left.last(), Some(&(PRODUCERS_MAX as i64)));
+}
+
 mod random {
     use proptest::prelude::*;
 
