@@ -41,7 +41,8 @@ pub(super) fn serves_consumer_protocol(node: &Node) -> bool {
 pub(super) fn client(context: &RequestContext) -> Client {
     Client {
         id: context.client_id.as_deref().unwrap_or_default().to_owned(),
-        host: context.client_host.to_string(),
+        // Kafka shows an address as Java does: after the name of the host, which is not looked up.
+        host: format!("/{}", context.client_host.trim_start_matches('/')),
     }
 }
 

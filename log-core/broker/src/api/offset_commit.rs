@@ -45,7 +45,7 @@ impl Handler for OffsetCommit {
                 Response::OffsetCommit(response) => Some(response),
                 _ => None,
             });
-            response.topics.extend(refused);
+            response.topics = merge(refused, response.topics);
             response
         })
     }
@@ -94,4 +94,26 @@ fn keep_known(
         topic.topic_id = found.image.id;
     }
     (!topic.partitions.is_empty()).then_some(topic)
+}
+
+/// One entry for each topic, as clients look them up by id or name.
+fn merge(
+    refused: Vec<OffsetCommitResponseTopic>,
+    answered: Vec<OffsetCommitResponseTopic>,
+) -> Vec<OffsetCommitResponseTopic> {
+    let mut topics = refused;
+    for topic in answered {
+        let is_same = |other: &&mut OffsetCommitResponseTopic| {
+            if other.topic_id.is_nil() {
+                other.name == topic.name
+            } else {
+                other.topic_id == topic.topic_id
+            }
+        };
+        match topics.iter_mut().find(is_same) {
+            Some(other) => other.partitions.extend(topic.partitions),
+            None => topics.push(topic),
+        }
+    }
+    topics
 }

@@ -86,7 +86,17 @@ fn with(
     mut response: TxnOffsetCommitResponse,
     refused: TxnOffsetCommitResponse,
 ) -> TxnOffsetCommitResponse {
-    response.topics.extend(refused.topics);
+    // One entry for each topic, as clients look them up by name.
+    for topic in refused.topics {
+        match response
+            .topics
+            .iter_mut()
+            .find(|other| other.name == topic.name)
+        {
+            Some(other) => other.partitions.extend(topic.partitions),
+            None => response.topics.push(topic),
+        }
+    }
     response
 }
 

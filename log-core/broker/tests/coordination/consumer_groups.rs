@@ -56,27 +56,27 @@ async fn a_member_keeps_its_place_over_a_restart_and_gets_new_topics() {
     let joined = node.call(1, joining("m")).await;
     assert_eq!(
         (error(joined.error_code), joined.member_epoch),
-        (ErrorCode::None, 1)
+        (ErrorCode::None, 2)
     );
     let before = partitions(&joined);
     assert!(before > 0);
-    assert_eq!(node.commit("m", 1, (TOPIC, 0, 5)).await, ErrorCode::None);
+    assert_eq!(node.commit("m", 2, (TOPIC, 0, 5)).await, ErrorCode::None);
     assert_eq!(
         node.commit("m", 9, (TOPIC, 0, 6)).await,
         ErrorCode::StaleMemberEpoch
     );
 
     let node = node.restart().await;
-    let stayed = node.call(1, staying("m", 1)).await;
+    let stayed = node.call(1, staying("m", 2)).await;
     assert_eq!(
         (error(stayed.error_code), stayed.member_epoch),
-        (ErrorCode::None, 1)
+        (ErrorCode::None, 2)
     );
     assert_eq!(node.committed(0).await, Ok(5));
 
     node.create_topic("t-later", &[]).await;
     let start = Instant::now();
-    let mut epoch = 1;
+    let mut epoch = 2;
     loop {
         let beat = node.call(1, staying("m", epoch)).await;
         assert_eq!(error(beat.error_code), ErrorCode::None);
@@ -135,7 +135,7 @@ async fn a_group_is_listed_and_described_as_what_it_is() {
 async fn offsets_are_fetched_by_members_and_deleted_when_unused() {
     let node = Node::start().await;
     node.call(1, joining("m")).await;
-    assert_eq!(node.commit("m", 1, (TOPIC, 0, 5)).await, ErrorCode::None);
+    assert_eq!(node.commit("m", 2, (TOPIC, 0, 5)).await, ErrorCode::None);
     let fetch = |member_epoch| OffsetFetchRequest {
         groups: vec![OffsetFetchRequestGroup {
             group_id: GROUP.to_owned(),
@@ -149,9 +149,9 @@ async fn offsets_are_fetched_by_members_and_deleted_when_unused() {
         }],
         ..Default::default()
     };
-    let found = node.call(9, fetch(1)).await;
+    let found = node.call(9, fetch(2)).await;
     assert_eq!(found.groups[0].topics[0].partitions[0].committed_offset, 5);
-    let stale = node.call(9, fetch(2)).await;
+    let stale = node.call(9, fetch(3)).await;
     assert_eq!(
         error(stale.groups[0].error_code),
         ErrorCode::StaleMemberEpoch

@@ -31,7 +31,7 @@ impl GroupCoordinator {
             ..Default::default()
         };
         let (written, response) = match groups.get_mut(request.group_id.as_str()) {
-            None if request.group_id.is_empty() => {
+            _ if request.group_id.is_empty() => {
                 (cx.outbox.last(), error(ErrorCode::InvalidGroupId))
             }
             None if version < BATCHED_FROM => (cx.outbox.last(), error(ErrorCode::UnknownMemberId)),

@@ -22,7 +22,7 @@ impl GroupCoordinator {
     ) {
         let (groups, mut cx) = self.split(time, out);
         let result = match groups.get_mut(request.group_id.as_str()) {
-            None if request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            _ if request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
             None => Err(ErrorCode::GroupIdNotFound),
             Some(group) if !can_lose_offsets(group) => Err(ErrorCode::NonEmptyGroup),
             Some(group) => Ok(delete(&mut cx, group, request)),

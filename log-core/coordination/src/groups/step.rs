@@ -8,7 +8,6 @@ use super::coordinator::{GroupCoordinator, Phase, TimerKey};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::input::{Input, Request};
-use super::offsets::CommittedOffset;
 use super::rebalance;
 use super::records;
 use crate::{Time, Token};
@@ -154,18 +153,13 @@ impl GroupCoordinator {
 
     fn topics_deleted(&mut self, topics: &BTreeSet<String>, time: Time, out: &mut Vec<Effect>) {
         let (groups, mut cx) = self.split(time, out);
-        // What was committed since then for a new topic of the same name stays.
-        let is_newer = |topic: &str, offset: &CommittedOffset| {
-            let known = cx.topics.find(topic);
-            known.is_some_and(|(id, _)| id == offset.topic_id)
-        };
         for group in groups.values_mut() {
             let dropped: BTreeSet<(String, i32)> = group
                 .pending_offsets
                 .values()
                 .chain([&group.offsets])
                 .flat_map(|offsets| offsets.iter())
-                .filter(|(topic, _, offset)| topics.contains(*topic) && !is_newer(topic, offset))
+                .filter(|(topic, ..)| topics.contains(*topic))
                 .map(|(topic, partition, _)| (topic.to_owned(), partition))
                 .collect();
             let tombstones = dropped

@@ -27,9 +27,7 @@ impl GroupCoordinator {
     ) {
         let (groups, mut cx) = self.split(time, out);
         let (written, result) = match groups.get_mut(request.group_id.as_str()) {
-            None if request.group_id.is_empty() => {
-                (cx.outbox.last(), Err(ErrorCode::InvalidGroupId))
-            }
+            _ if request.group_id.is_empty() => (cx.outbox.last(), Err(ErrorCode::InvalidGroupId)),
             None => (cx.outbox.last(), Err(ErrorCode::UnknownMemberId)),
             Some(group) if group.consumer.is_some() => {
                 let result = classic::sync(&mut cx, group, request)

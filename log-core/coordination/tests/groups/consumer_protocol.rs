@@ -26,7 +26,7 @@ fn the_first_member_gets_everything_at_once() {
     let response = world.beat(a.request());
     assert_eq!(
         (response.member_id.as_deref(), response.member_epoch),
-        (Some("a"), 1)
+        (Some("a"), 2)
     );
     assert_eq!(response.heartbeat_interval_ms, 5_000);
     a.learn(&response);
@@ -38,7 +38,7 @@ fn the_first_member_gets_everything_at_once() {
     });
     assert_eq!(
         (response.member_epoch, response.assignment),
-        (1, None),
+        (2, None),
         "nothing is new"
     );
 
@@ -47,7 +47,7 @@ fn the_first_member_gets_everything_at_once() {
         (&*described.group_state, &*described.assignor_name),
         ("Stable", "uniform")
     );
-    assert_eq!((described.group_epoch, described.assignment_epoch), (1, 1));
+    assert_eq!((described.group_epoch, described.assignment_epoch), (2, 2));
     let member = &described.members[0];
     assert_eq!(member.assignment.topic_partitions[0].partitions, [0, 1, 2]);
     assert_eq!(
@@ -57,29 +57,39 @@ fn the_first_member_gets_everything_at_once() {
 }
 
 #[test]
+fn a_member_may_subscribe_to_nothing() {
+    let mut world = world(3);
+    let mut a = Consumer::new("a", &[]);
+    assert_eq!(a.beat(&mut world), ErrorCode::None);
+    assert_eq!((a.epoch, a.load()), (1, 0));
+    assert_eq!(a.beat(&mut world), ErrorCode::None);
+    assert_eq!(world.described().group_state, "Stable");
+}
+
+#[test]
 fn partitions_are_given_up_before_others_get_them() {
     let mut world = world(4);
     let (mut a, mut b) = (Consumer::new("a", &["t"]), Consumer::new("b", &["t"]));
     a.beat(&mut world);
     world.pass(2 * SECOND);
     b.beat(&mut world);
-    assert_eq!((b.epoch, b.load()), (2, 0), "all is with the other");
+    assert_eq!((b.epoch, b.load()), (3, 0), "all is with the other");
     assert_eq!(world.described().group_state, "Reconciling");
 
     let response = world.beat(a.request());
     a.learn(&response);
     assert_eq!(
         (a.epoch, a.assigned.len()),
-        (1, 2),
+        (2, 2),
         "two are to be given up"
     );
     b.beat(&mut world);
     assert_eq!(b.load(), 0, "they are not given up yet");
     a.owned = a.assigned.clone();
     a.beat(&mut world);
-    assert_eq!((a.epoch, a.load()), (2, 2));
+    assert_eq!((a.epoch, a.load()), (3, 2));
     b.beat(&mut world);
-    assert_eq!((b.epoch, b.load()), (2, 2));
+    assert_eq!((b.epoch, b.load()), (3, 2));
     assert!(a.owned.is_disjoint(&b.owned));
     assert_eq!(world.described().group_state, "Stable");
 }
@@ -354,7 +364,7 @@ fn targets_are_not_computed_more_often_than_allowed() {
     let (mut a, mut b) = (Consumer::new("a", &["t"]), Consumer::new("b", &["t"]));
     a.beat(&mut world);
     b.beat(&mut world);
-    assert_eq!((b.epoch, b.load()), (1, 0), "still the first target");
+    assert_eq!((b.epoch, b.load()), (2, 0), "still the first target");
     let described = world.described();
     assert_eq!(
         (
@@ -362,11 +372,11 @@ fn targets_are_not_computed_more_often_than_allowed() {
             described.group_epoch,
             described.assignment_epoch
         ),
-        ("Assigning", 2, 1)
+        ("Assigning", 3, 2)
     );
     world.pass(SECOND);
     a.beat(&mut world);
-    assert_eq!(world.described().assignment_epoch, 2);
+    assert_eq!(world.described().assignment_epoch, 3);
 }
 
 #[test]
@@ -442,7 +452,7 @@ fn commits_are_fenced_by_epoch_and_partition() {
     let mut world = world(2);
     let (mut a, mut b) = (Consumer::new("a", &["t"]), Consumer::new("b", &["t"]));
     a.beat(&mut world);
-    assert_eq!(world.commit(committing("a", 1, 0, 5)), ErrorCode::None);
+    assert_eq!(world.commit(committing("a", 2, 0, 5)), ErrorCode::None);
     assert_eq!(
         world.commit(committing("a", 7, 0, 5)),
         ErrorCode::StaleMemberEpoch
@@ -455,19 +465,19 @@ fn commits_are_fenced_by_epoch_and_partition() {
         world.commit(committing("", -1, 0, 5)),
         ErrorCode::UnknownMemberId
     );
-    let old = world.send(8, Request::OffsetCommit(committing("a", 1, 0, 5)));
+    let old = world.send(8, Request::OffsetCommit(committing("a", 2, 0, 5)));
     assert_eq!(world.take_commit(old), ErrorCode::UnsupportedVersion);
     settle(&mut world, &mut [&mut a, &mut b]);
-    assert_eq!(a.epoch, 2);
+    assert_eq!(a.epoch, 3);
     let (_, kept) = a.owned.first().copied().expect("it owns one");
     let given_up = 1 - kept;
     assert_eq!(
-        world.commit(committing("a", 1, kept, 6)),
+        world.commit(committing("a", 2, kept, 6)),
         ErrorCode::None,
-        "it has had this one since epoch 1"
+        "it has had this one since epoch 2"
     );
     assert_eq!(
-        world.commit(committing("a", 1, given_up, 6)),
+        world.commit(committing("a", 2, given_up, 6)),
         ErrorCode::StaleMemberEpoch
     );
     assert_eq!(world.fetched(kept), 6);

@@ -179,12 +179,12 @@ fn a_classic_member_joins_a_group_of_the_other_protocol() {
     assert_eq!(error(asked.error_code), ErrorCode::MemberIdRequired);
     let old = asked.member_id;
     let (joined, mine) = rejoin(&mut world, &old, &[]);
-    assert_eq!((joined.generation_id, mine), (2, vec![]));
+    assert_eq!((joined.generation_id, mine), (3, vec![]));
     new.beat(&mut world);
     new.beat(&mut world);
     assert_eq!(new.load(), 2);
     assert_eq!(
-        world.heartbeat(&old, 2),
+        world.heartbeat(&old, 3),
         ErrorCode::RebalanceInProgress,
         "there is more"
     );
@@ -207,14 +207,14 @@ fn classic_members_that_do_not_come_when_called_are_fenced() {
     new.beat(&mut world);
     let old = world.join(9, classic("", &[])).member_id;
     let joined = world.join(9, classic(&old, &[]));
-    assert_eq!(joined.generation_id, 2);
+    assert_eq!(joined.generation_id, 3);
     for _ in 0..7 {
         // Its heartbeats go on, but it never asks for its assignment.
-        world.heartbeat(&old, 2);
+        world.heartbeat(&old, 3);
         new.beat(&mut world);
         world.pass(Duration::from_secs(9));
     }
-    assert_eq!(world.heartbeat(&old, 2), ErrorCode::UnknownMemberId);
+    assert_eq!(world.heartbeat(&old, 3), ErrorCode::UnknownMemberId);
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(in crate::groups) struct ConsumerGroup {
     pub(in crate::groups) members: BTreeMap<MemberId, ConsumerMember>,
     /// Member by instance.
     pub(in crate::groups) static_members: BTreeMap<String, MemberId>,
-    /// Epoch of the target assignment; -1 before there is one.
+    /// Epoch of the target assignment; 0 before there is one.
     pub(in crate::groups) target_epoch: i32,
     pub(in crate::groups) target_computed_at: Option<Timestamp>,
     pub(in crate::groups) target: BTreeMap<MemberId, Partitions>,
@@ -66,7 +66,8 @@ pub(in crate::groups) struct ConsumerGroup {
 impl ConsumerGroup {
     pub(in crate::groups) fn new() -> Self {
         Self {
-            target_epoch: -1,
+            // Kafka's first epoch, which the first member to subscribe to anything moves on.
+            epoch: 1,
             ..Self::default()
         }
     }
@@ -80,7 +81,7 @@ impl ConsumerGroup {
             }
             Change::Epoch(None) => *self = Self::new(),
             Change::TargetEpoch(value) => {
-                self.target_epoch = value.map_or(-1, |value| value.epoch);
+                self.target_epoch = value.map_or(0, |value| value.epoch);
                 self.target_computed_at = value.and_then(|value| value.computed_at);
             }
             Change::Target(id, Some(target)) => {
