@@ -1,7 +1,7 @@
 //! The APIs whose messages this crate has: the one table of keys, versions and encodings.
 //!
-//! ApiVersions, headers and [`RequestKind`](crate::RequestKind) all follow from it. Which of them a
-//! broker serves is the broker's to say.
+//! ApiVersions, headers, [`RequestKind`](crate::RequestKind) and the page in the documentation all
+//! follow from it. The broker serves all of them and nothing else, as a test there holds.
 
 use crate::codec::{Field, Message, Request, Structure};
 use crate::{ApiKey, messages};

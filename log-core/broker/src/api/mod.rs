@@ -171,3 +171,15 @@ fn entry(key: ApiKey) -> Option<&'static Entry> {
         .ok()
         .and_then(|at| TABLE.get(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_catalog_has_is_served_and_nothing_else() {
+        let served: Vec<_> = served().collect();
+        let listed: Vec<_> = catalog::APIS.iter().map(|api| api.key).collect();
+        assert_eq!(served, listed);
+    }
+}
