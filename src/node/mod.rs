@@ -3,7 +3,7 @@
 mod local;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ pub struct NodeConfig {
     pub connect_listen: String,
     /// Takes a free port where the one asked for is busy, instead of failing.
     pub take_another_port: bool,
+    /// Settings of the log by Kafka's names, as they stand in a `server.properties`. They count
+    /// for more than `listen`, and `log.dirs` for more than `data_dir`.
+    pub properties: Vec<(String, String)>,
 }
 
 impl NodeConfig {
@@ -44,6 +47,7 @@ impl NodeConfig {
             sql_listen: "127.0.0.1:5433".to_owned(),
             connect_listen: "127.0.0.1:8083".to_owned(),
             take_another_port: false,
+            properties: Vec::new(),
         }
     }
 
@@ -178,13 +182,13 @@ async fn serve_rest(listener: TcpListener, worker: Worker, stop: CancellationTok
 }
 
 async fn start_broker(config: &NodeConfig) -> anyhow::Result<Broker> {
-    let data_dir = config.data_dir.join("log");
-    let wanted = broker_config(&data_dir, &config.listen);
+    let wanted = broker_config(config)?;
+    let mut other = wanted.clone();
+    other.listen = free_port(&wanted.listen);
     match Broker::start(wanted, Environment::default()).await {
         Err(StartError::Listen { source, .. })
             if config.take_another_port && source.kind() == std::io::ErrorKind::AddrInUse =>
         {
-            let other = broker_config(&data_dir, &free_port(&config.listen));
             Ok(Broker::start(other, Environment::default()).await?)
         }
         started => Ok(started?),
@@ -192,10 +196,11 @@ async fn start_broker(config: &NodeConfig) -> anyhow::Result<Broker> {
 }
 
 /// A node of one is its own cluster: a group's first member need not wait for others to come.
-fn broker_config(data_dir: &Path, listen: &str) -> BrokerConfig {
-    let mut config = BrokerConfig::new(data_dir, listen);
-    config.settings.group_initial_rebalance_delay = Duration::ZERO;
-    config
+fn broker_config(config: &NodeConfig) -> anyhow::Result<BrokerConfig> {
+    let mut broker = BrokerConfig::new(config.data_dir.join("log"), &config.listen);
+    broker.settings.group_initial_rebalance_delay = Duration::ZERO;
+    broker.apply(config.properties.iter().cloned())?;
+    Ok(broker)
 }
 
 async fn bind(address: &str, take_another_port: bool) -> anyhow::Result<TcpListener> {
