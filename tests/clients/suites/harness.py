@@ -169,6 +169,17 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def is_free(port):
+    """Whether nobody listens on a port of this machine."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
 def until(what, condition, patience=60):
     """Polls a condition until it gives something, and fails when the time is up."""
     deadline = time.monotonic() + patience
@@ -184,8 +195,9 @@ def until(what, condition, patience=60):
 class Server:
     """A node on loopback and a fresh directory: Headwater's, or Apache Kafka's."""
 
-    def __init__(self, against, headwater, settings):
+    def __init__(self, against, headwater, settings, port):
         self.settings = {**SETTINGS, **settings}
+        self.port = port
         self.folder = tempfile.mkdtemp(prefix="server-", dir=os.path.dirname(workplace("x")))
         self.log = os.path.join(self.folder, "server.log")
         self.child = None
@@ -198,7 +210,8 @@ class Server:
 
     def _start(self, headwater):
         command = [headwater, "serve", "--data-dir", os.path.join(self.folder, "data")]
-        for listener in ("--listen", "--sql-listen", "--connect-listen"):
+        command += ["--listen", f"127.0.0.1:{self.port or 0}"]
+        for listener in ("--sql-listen", "--connect-listen"):
             command += [listener, "127.0.0.1:0"]
         for name, value in self.settings.items():
             command += ["--set", f"{name}={value}"]
@@ -212,7 +225,7 @@ class Server:
         self.bootstrap = until("the node's address", address)
 
     def _start_kafka(self):
-        port, controller = free_port(), free_port()
+        port, controller = self.port or free_port(), free_port()
         plain = f"PLAINTEXT://127.0.0.1:{port}"
         properties = {
             "process.roles": "broker,controller",
@@ -318,13 +331,14 @@ class Suite:
         self.name = name
         self.known = _known_failures(name, self.against)
 
-    def server(self, settings=None):
-        """Starts a node with some of Kafka's broker settings besides those of `SETTINGS`."""
+    def server(self, settings=None, port=None):
+        """Starts a node with some of Kafka's broker settings besides those of `SETTINGS`, on a
+        port of its own unless one is given."""
         headwater = self.given.headwater
         if self.against == "headwater" and headwater is None:
             subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=PROJECT, check=True)
             headwater = os.path.join(cargo_metadata()["target_directory"], "release", "headwater")
-        return Server(self.against, headwater, settings or {})
+        return Server(self.against, headwater, settings or {}, port)
 
     def wants(self, test):
         return not self.given.tests or any(test.startswith(t) for t in self.given.tests)
