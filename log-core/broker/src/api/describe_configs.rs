@@ -55,12 +55,13 @@ fn result(
     detail: Detail,
 ) -> DescribeConfigsResult {
     let (error_code, error_message, entries) = match found {
-        Ok(entries) => (ErrorCode::None, None, entries),
+        Ok(entries) => (ErrorCode::None, Some(String::new()), entries),
         Err(refused) => (refused.code, Some(refused.message), Vec::new()),
     };
     let is_wanted = |entry: &ConfigEntry| match &resource.configuration_keys {
-        Some(names) => names.iter().any(|name| name == entry.name),
-        None => true,
+        // None named means all, as none at all does.
+        Some(names) if !names.is_empty() => names.iter().any(|name| name == entry.name),
+        _ => true,
     };
     let configs = entries.into_iter().filter(is_wanted);
     DescribeConfigsResult {

@@ -21,6 +21,15 @@ impl Handler for InitProducerId {
         context: &RequestContext,
         request: InitProducerIdRequest,
     ) -> Reply<InitProducerIdResponse> {
+        // Either both are known or neither is.
+        if (request.producer_id == -1) != (request.producer_epoch == -1) {
+            return Reply::Now(InitProducerIdResponse {
+                error_code: ErrorCode::InvalidRequest.code(),
+                producer_id: -1,
+                producer_epoch: -1,
+                ..Default::default()
+            });
+        }
         let (node, version) = (Arc::clone(node), context.version);
         Reply::later(async move {
             let fresh = match node.coordinators.next_producer_id(&node).await {

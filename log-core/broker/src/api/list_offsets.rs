@@ -158,7 +158,11 @@ fn find(
     let known_from = KNOWN_FROM
         .iter()
         .find(|(timestamp, _)| *timestamp == partition.timestamp);
-    if known_from.is_some_and(|(_, from)| version < *from) {
+    let is_known = match known_from {
+        Some((_, from)) => version >= *from,
+        None => partition.timestamp >= asked::EARLIEST,
+    };
+    if !is_known {
         return Err(ErrorCode::UnsupportedVersion);
     }
     let topic = topics
