@@ -49,7 +49,12 @@ pub(crate) fn key(
 ) -> String {
     // Records, and everything that is no structure, have their order.
     let Tree::Structure(fields) = element else {
-        return nth.to_string();
+        // Partitions are a set.
+        return if matches!(field, "partitions" | "partition_indexes") {
+            shown(element)
+        } else {
+            nth.to_string()
+        };
     };
     if matches!(field, "records" | "contents" | "headers" | "synonyms") {
         return nth.to_string();
