@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod administration;
 mod consumer_protocol;
 mod cooperative;
 mod diary;
