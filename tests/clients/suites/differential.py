@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 
-from harness import PROJECT, Server, cargo_metadata
+from harness import PROJECT, Server, cargo_metadata, free_port
 
 # Sequences that CI has time for: four of each kind, within three minutes.
 CI = ["--sequences", "104", "--jobs", "6"]
@@ -44,8 +44,8 @@ def main():
     settings = {"group.consumer.assignment.interval.ms": "0"}
     only_kafka = {"group.consumer.assignor.offload.enable": "false"}
     with (
-        Server("headwater", headwater, settings) as ours,
-        Server("kafka", None, {**settings, **only_kafka}) as kafka,
+        Server("headwater", headwater, settings, free_port()) as ours,
+        Server("kafka", None, {**settings, **only_kafka}, free_port()) as kafka,
     ):
         compare = [
             os.path.join(target, "debug", "differential"),
