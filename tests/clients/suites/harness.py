@@ -321,6 +321,8 @@ class Suite:
         for flags, options in arguments:
             parser.add_argument(*flags, **options)
         self.given = parser.parse_args()
+        # A suite that is told to end takes its servers with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.against = self.given.against
         self.ci = self.given.ci
         self.results = []
