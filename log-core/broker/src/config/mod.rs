@@ -7,15 +7,19 @@
 mod broker_config;
 mod broker_keys;
 mod elsewhere;
+mod field;
 mod group_keys;
+mod identity_keys;
 mod listeners;
 mod metrics_keys;
 mod nearest;
 #[cfg(test)]
-mod page;
+mod page_tests;
 mod properties;
+mod setting_keys;
 mod settings;
 mod topic_config;
+mod topic_default_keys;
 mod topic_defaults;
 mod topic_keys;
 mod value;

@@ -11,7 +11,7 @@ pub struct InvalidProperties {
 }
 
 /// The names and values in a properties file, in the file's order: `name=value`, `name: value` or
-/// `name value`, comments behind `#` and `!`, lines continued by a backslash, `\uXXXX` and the
+/// `name value`, comments behind `#` and `!`, lines continued by a backslash, `\uHHHH` and the
 /// usual escapes.
 ///
 /// # Errors

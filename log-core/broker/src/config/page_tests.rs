@@ -86,6 +86,6 @@ fn the_documentation_has_every_setting() {
     assert!(
         is_same,
         "docs/configuration.md is not what the tables say; write it anew with \
-         {WRITE}=1 cargo test -p headwater-broker --lib config::page"
+         {WRITE}=1 cargo test -p headwater-broker --lib config::page_tests"
     );
 }
