@@ -126,9 +126,8 @@ fn describe_group(group: &Group) -> DescribedGroup {
             member_metadata: protocol
                 .map(|name| member.metadata(name))
                 .unwrap_or_default(),
-            member_assignment: protocol
-                .map(|_| member.assignment.clone())
-                .unwrap_or_default(),
+            // The last there was: until the next, the member holds on to it.
+            member_assignment: member.assignment.clone(),
         })
         .collect();
     DescribedGroup {

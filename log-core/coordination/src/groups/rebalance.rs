@@ -205,7 +205,8 @@ pub(super) fn after_removal(cx: &mut Cx<'_>, group: &mut Group) {
     }
 }
 
-/// Answers all syncs that wait with an error; the assignment they wait for will not come.
+/// Answers all syncs that wait with an error; the assignment they wait for will not come, and
+/// what members had before ended with the generation before.
 pub(super) fn fail_syncs(cx: &mut Cx<'_>, group: &mut Group, code: ErrorCode) {
     let Group {
         id,
@@ -214,6 +215,7 @@ pub(super) fn fail_syncs(cx: &mut Cx<'_>, group: &mut Group, code: ErrorCode) {
         ..
     } = group;
     for member in members.values_mut() {
+        member.assignment.clear();
         if let Some(waiting) = member.syncing.take() {
             cx.reply(*written, waiting.token, Response::Sync(errors::sync(code)));
             cx.restart_session(id, member);

@@ -7,7 +7,7 @@ use headwater_wire::messages::delete_groups::DeleteGroupsRequest;
 use headwater_wire::messages::describe_groups::{DescribeGroupsRequest, DescribedGroup};
 use headwater_wire::messages::list_groups::{ListGroupsRequest, ListedGroup};
 
-use crate::world::{GROUP, TOPIC, World, committing, error, leaving, subscription};
+use crate::world::{GROUP, TOPIC, World, committing, error, joining, leaving, subscription};
 
 fn describe(world: &mut World, version: i16, group: &str) -> DescribedGroup {
     let request = DescribeGroupsRequest {
@@ -65,21 +65,36 @@ fn a_stable_group_shows_its_members_with_what_they_want_and_have() {
 }
 
 #[test]
-fn a_rebalancing_group_shows_only_who_is_in_it() {
+fn a_rebalancing_group_shows_who_is_in_it_and_what_they_had() {
     let mut world = World::new();
-    world.stable();
-    world.enter();
+    let first = world.stable();
+    let (second, _) = world.enter();
     let group = describe(&mut world, 5, GROUP);
     assert_eq!(
         (&*group.group_state, &*group.protocol_data),
         ("PreparingRebalance", "")
     );
     assert_eq!(group.members.len(), 2);
-    assert!(
-        group
-            .members
-            .iter()
-            .all(|member| member.member_assignment.is_empty())
+    let assignment_of = |group: &DescribedGroup, id: &str| {
+        let mut members = group.members.iter();
+        let member = members.find(|member| member.member_id == id);
+        member.expect("a member").member_assignment.clone()
+    };
+    assert!(group.members.iter().all(|m| m.member_metadata.is_empty()));
+    assert_eq!(assignment_of(&group, &first), "all", "it still has that");
+    assert_eq!(assignment_of(&group, &second), "");
+    world.send_join(9, joining(&first));
+    assert_eq!(
+        assignment_of(&describe(&mut world, 5, GROUP), &first),
+        "all"
+    );
+    world.enter();
+    let group = describe(&mut world, 5, GROUP);
+    assert_eq!(group.group_state, "PreparingRebalance");
+    assert_eq!(
+        assignment_of(&group, &first),
+        "",
+        "a generation without one"
     );
 }
 
