@@ -68,23 +68,12 @@ impl GroupCoordinator {
     }
 }
 
-/// Every partition with an offset, committed or pending.
+/// Every partition with a committed offset. Where the first is still pending there is nothing yet.
 fn all_topics(group: Option<&Group>) -> impl Iterator<Item = (String, Vec<i32>)> {
-    let mut topics: std::collections::BTreeMap<String, std::collections::BTreeSet<i32>> =
-        std::collections::BTreeMap::new();
-    if let Some(group) = group {
-        for offsets in group.pending_offsets.values().chain([&group.offsets]) {
-            for (topic, partitions) in offsets.topics() {
-                topics
-                    .entry(topic.clone())
-                    .or_default()
-                    .extend(partitions.keys());
-            }
-        }
-    }
-    topics
+    group
         .into_iter()
-        .map(|(topic, partitions)| (topic, partitions.into_iter().collect()))
+        .flat_map(|group| group.offsets.topics())
+        .map(|(topic, partitions)| (topic.clone(), partitions.keys().copied().collect()))
 }
 
 fn fetch_group(
