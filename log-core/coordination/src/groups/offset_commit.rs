@@ -75,7 +75,8 @@ pub(super) struct Committer<'a> {
     pub(super) generation: i32,
 }
 
-/// A commit of which any partition is refused is refused as a whole.
+/// A commit of which any partition is refused is refused as a whole, but for metadata that is too
+/// long, which is told of its own partition and of nothing else.
 fn check_partitions(
     cx: &Cx<'_>,
     permission: &Permission<'_>,
@@ -88,7 +89,10 @@ fn check_partitions(
             Some(topic.topic_id)
         };
         for partition in &topic.partitions {
-            permission.check(id, partition.partition_index)?;
+            let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+            if !is_metadata_too_long(cx, metadata) {
+                permission.check(id, partition.partition_index)?;
+            }
         }
     }
     Ok(())

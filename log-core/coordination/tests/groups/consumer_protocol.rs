@@ -480,6 +480,9 @@ fn commits_are_fenced_by_epoch_and_partition() {
         world.commit(committing("a", 2, given_up, 6)),
         ErrorCode::StaleMemberEpoch
     );
+    let mut long = committing("a", 2, given_up, 6);
+    long.topics[0].partitions[0].committed_metadata = Some("m".repeat(4097));
+    assert_eq!(world.commit(long), ErrorCode::OffsetMetadataTooLarge);
     assert_eq!(world.fetched(kept), 6);
 }
 
