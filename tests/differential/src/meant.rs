@@ -9,8 +9,6 @@ use crate::compare::Difference;
 /// A difference with what it is in.
 pub(crate) struct Case<'a> {
     pub(crate) key: ApiKey,
-    /// Kind of the sequence.
-    pub(crate) kind: &'static str,
     /// The request, as it is shown.
     pub(crate) request: &'a str,
     /// What the sequence said of it.
@@ -165,22 +163,6 @@ pub(crate) const RULES: &[Rule] = &[
             ]
             .contains(&case.difference.path.as_str()),
             _ => false,
-        },
-    },
-    Rule {
-        name: "no group",
-        reason: "a join that was refused makes no group; Kafka keeps an empty one for a while",
-        holds: |case| {
-            let path = case.difference.path.as_str();
-            let is_dead = case.difference.ours == "69" || case.difference.ours == "\"Dead\"";
-            case.kind == "group-bad"
-                && match case.key {
-                    ApiKey::DescribeGroups => is_dead || path.ends_with("authorized_operations"),
-                    ApiKey::ListGroups => {
-                        path == "groups" && case.difference.kafka.contains("protocol_type: \"\"")
-                    }
-                    _ => false,
-                }
         },
     },
     Rule {

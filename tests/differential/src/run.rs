@@ -533,7 +533,6 @@ impl Run {
     fn rule(&self, request: &Request, difference: &Difference) -> Option<&'static meant::Rule> {
         meant::rule(&meant::Case {
             key: request.key,
-            kind: self.plan.kind,
             request: &shown(&request.body),
             remark: self.remark.unwrap_or_default(),
             difference,

@@ -115,7 +115,8 @@ impl GroupCoordinator {
     }
 }
 
-/// The group named `id`, made if it does not exist.
+/// The group named `id`, made if it does not exist. One that stays empty is forgotten with the
+/// next look for expired offsets.
 pub(super) fn get_or_create<'a>(
     groups: &'a mut BTreeMap<GroupId, Group>,
     id: &str,

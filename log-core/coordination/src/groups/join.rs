@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::consumer::classic;
 use super::consumer::edit::end as end_consumer_group;
-use super::coordinator::{Cx, GroupCoordinator, TimerKey, forget_if_untouched, get_or_create};
+use super::coordinator::{Cx, GroupCoordinator, TimerKey, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::group::{Group, State};
@@ -70,7 +70,6 @@ impl GroupCoordinator {
             let ended = end_consumer_group(&mut cx, group);
             cx.append_in_batches(group, ended);
             join_group(&mut cx, group, join);
-            forget_if_untouched(groups, &group_id);
         } else if let Some(group) = groups.get_mut(group_id.as_str()) {
             join_group(&mut cx, group, join);
         } else {

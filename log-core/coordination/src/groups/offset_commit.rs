@@ -10,7 +10,7 @@ use headwater_wire::messages::offset_commit::{
 use uuid::Uuid;
 
 use super::consumer::offsets::{self, Permission};
-use super::coordinator::{Cx, GroupCoordinator, forget_if_untouched, get_or_create};
+use super::coordinator::{Cx, GroupCoordinator, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::group::{Group, State};
@@ -63,7 +63,6 @@ impl GroupCoordinator {
         };
         let written = group.written;
         cx.reply(written, token, Response::OffsetCommit(response));
-        forget_if_untouched(groups, &group_id);
     }
 }
 

@@ -10,7 +10,7 @@ use headwater_wire::messages::txn_offset_commit::{
 use uuid::Uuid;
 
 use super::consumer::offsets::Permission;
-use super::coordinator::{Cx, GroupCoordinator, Producer, forget_if_untouched, get_or_create};
+use super::coordinator::{Cx, GroupCoordinator, Producer, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::group::Group;
@@ -61,7 +61,6 @@ impl GroupCoordinator {
         };
         let written = group.written;
         cx.reply(written, token, Response::TxnOffsetCommit(response));
-        forget_if_untouched(groups, &group_id);
     }
 
     /// Writes the end of a transaction and makes its offsets visible, or forgets them.

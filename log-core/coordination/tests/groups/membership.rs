@@ -89,11 +89,17 @@ fn joins_that_cannot_be_are_refused() {
         ..joining("")
     };
     assert_eq!(refused(&mut world, endless), ErrorCode::InvalidRequest);
+    let unmatched = JoinGroupRequest {
+        protocol_type: String::new(),
+        ..joining("nobody")
+    };
     assert_eq!(
-        world.machine.group_count(),
-        0,
-        "refused joins leave no group behind"
+        refused(&mut world, unmatched),
+        ErrorCode::InconsistentGroupProtocol,
+        "the first that named no id has made an empty group"
     );
+    world.pass(Duration::from_secs(11 * 60));
+    assert_eq!(world.machine.group_count(), 0, "which does not stay");
 
     world.stable();
     assert_eq!(

@@ -197,3 +197,18 @@ fn a_commit_of_a_dropped_member_is_fenced_after_a_restart_too() {
         ErrorCode::UnknownMemberId
     );
 }
+
+#[test]
+fn a_commit_that_left_nothing_has_made_the_group() {
+    let mut world = World::new();
+    let mut request = committing("", -1, 0, 1);
+    request.topics[0].partitions[0].committed_metadata = Some("m".repeat(4097));
+    assert_eq!(world.commit(request), ErrorCode::OffsetMetadataTooLarge);
+    for version in [8, 9] {
+        let request = Request::OffsetCommit(committing("", 0, 0, 1));
+        let token = world.send(version, request);
+        assert_eq!(world.take_commit(token), ErrorCode::UnknownMemberId);
+    }
+    world.pass(Duration::from_secs(11 * 60));
+    assert_eq!(world.machine.group_count(), 0);
+}

@@ -44,6 +44,7 @@ impl GroupCoordinator {
     ) {
         let (groups, mut cx) = self.split(time, out);
         let group_id = beat.request.group_id.clone();
+        let was_there = groups.contains_key(group_id.as_str());
         let result = validate::check(cx.config, &beat.request, &beat.client, version)
             .and_then(|()| answer(&mut cx, groups, beat));
         let response = result.unwrap_or_else(|refusal| errors::consumer_heartbeat(&refusal));
@@ -51,7 +52,9 @@ impl GroupCoordinator {
             .get(group_id.as_str())
             .map_or_else(|| cx.outbox.last(), |group| group.written);
         cx.reply(written, token, Response::ConsumerHeartbeat(response));
-        forget_if_untouched(groups, &group_id);
+        if !was_there {
+            forget_if_untouched(groups, &group_id);
+        }
     }
 }
 
