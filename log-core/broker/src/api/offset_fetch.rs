@@ -79,7 +79,7 @@ fn fetch_groups(
             for group in &mut groups {
                 identify_topics(&topics, group);
                 for (group_id, topic) in &unknown {
-                    if *group_id == group.group_id {
+                    if *group_id == group.group_id && group.error_code == 0 {
                         group.topics.push(OffsetFetchResponseTopics::clone(topic));
                     }
                 }

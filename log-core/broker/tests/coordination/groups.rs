@@ -8,6 +8,7 @@ use headwater_wire::messages::find_coordinator::FindCoordinatorRequest;
 use headwater_wire::messages::heartbeat::HeartbeatRequest;
 use headwater_wire::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
 use headwater_wire::messages::list_groups::ListGroupsRequest;
+use headwater_wire::messages::sync_group::SyncGroupRequest;
 
 use crate::node::{GROUP, Node, TOPIC, error};
 
@@ -119,4 +120,24 @@ async fn commits_are_fenced_and_topics_have_to_exist() {
     assert_eq!(node.commit(&id, 1, ("nothing", 0, 7)).await, unknown);
     assert_eq!(node.committed(0).await, Ok(7));
     assert_eq!(node.committed(1).await, Ok(-1));
+}
+
+#[tokio::test]
+async fn a_sync_says_which_protocol_it_follows_before_anything_else() {
+    let node = Node::start().await;
+    let request = |protocol_type: Option<&str>| SyncGroupRequest {
+        group_id: GROUP.to_owned(),
+        member_id: "nobody".to_owned(),
+        protocol_type: protocol_type.map(str::to_owned),
+        protocol_name: Some("range".to_owned()),
+        ..Default::default()
+    };
+    for (version, protocol_type, expected) in [
+        (5, None, ErrorCode::InconsistentGroupProtocol),
+        (5, Some("consumer"), ErrorCode::UnknownMemberId),
+        (4, None, ErrorCode::UnknownMemberId),
+    ] {
+        let response = node.call(version, request(protocol_type)).await;
+        assert_eq!(error(response.error_code), expected);
+    }
 }

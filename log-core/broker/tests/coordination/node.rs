@@ -192,6 +192,8 @@ impl<T: Transport> Node<T> {
             group_id: GROUP.to_owned(),
             generation_id: generation,
             member_id: member_id.to_owned(),
+            protocol_type: Some("consumer".to_owned()),
+            protocol_name: Some("range".to_owned()),
             assignments: if leads { vec![assignment] } else { Vec::new() },
             ..Default::default()
         };

@@ -6,6 +6,7 @@ use headwater_broker::Environment;
 use headwater_env::Disk;
 use headwater_env::sim::{Fault, SimDisk, Survival};
 use headwater_wire::ErrorCode;
+use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use headwater_wire::messages::delete_topics::DeleteTopicsRequest;
 use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use headwater_wire::messages::offset_commit::{
@@ -87,6 +88,38 @@ async fn newer_clients_name_topics_by_id() {
         let code = unknown.map(|topic| error(topic.partitions[0].error_code));
         assert_eq!(code, (!asks_for_all).then_some(ErrorCode::UnknownTopicId));
     }
+}
+
+#[tokio::test]
+async fn a_group_that_is_refused_is_told_of_no_topics() {
+    let node = Node::start().await;
+    let heartbeat = ConsumerGroupHeartbeatRequest {
+        group_id: GROUP.to_owned(),
+        member_id: "m".to_owned(),
+        rebalance_timeout_ms: 60_000,
+        subscribed_topic_names: Some(vec![TOPIC.to_owned()]),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    assert_eq!(node.call(1, heartbeat).await.error_code, 0);
+    let wanted = OffsetFetchRequestTopics {
+        topic_id: Uuid::from_u128(7),
+        partition_indexes: vec![0],
+        ..Default::default()
+    };
+    let group = OffsetFetchRequestGroup {
+        group_id: GROUP.to_owned(),
+        member_id: Some("nobody".to_owned()),
+        member_epoch: 1,
+        topics: Some(vec![wanted]),
+    };
+    let request = OffsetFetchRequest {
+        groups: vec![group],
+        ..Default::default()
+    };
+    let refused = node.call(10, request).await.groups.remove(0);
+    assert_eq!(error(refused.error_code), ErrorCode::UnknownMemberId);
+    assert_eq!(refused.topics, []);
 }
 
 #[tokio::test]
