@@ -167,7 +167,7 @@ impl Broker {
         }
         match api::start(&self.node, context, request) {
             None => std::future::ready(Err(not_served)).boxed(),
-            Some(Reply::Now(response) | Reply::Unwanted(response)) => {
+            Some(Reply::Now(response) | Reply::Unwanted(response) | Reply::Unsaid(response)) => {
                 std::future::ready(Ok(response)).boxed()
             }
             Some(Reply::Later(future)) => future.map(|answer| Ok(answer.response)).boxed(),

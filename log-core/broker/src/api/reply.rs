@@ -35,6 +35,9 @@ pub(crate) enum Reply<R> {
     Now(R),
     /// The caller wants no answer over the network (`acks=0`); in-process it gets this.
     Unwanted(R),
+    /// As [`Unwanted`](Self::Unwanted), with an error in it: over the network the connection is
+    /// closed, which is all that tells the caller to look for what is wrong.
+    Unsaid(R),
     /// The answer follows.
     Later(BoxFuture<'static, Answer<R>>),
 }
@@ -69,6 +72,7 @@ impl<R: Send + 'static> Reply<R> {
         match self {
             Self::Now(response) => Reply::Now(response.into()),
             Self::Unwanted(response) => Reply::Unwanted(response.into()),
+            Self::Unsaid(response) => Reply::Unsaid(response.into()),
             Self::Later(future) => Reply::Later(
                 future
                     .map(|answer| Answer {

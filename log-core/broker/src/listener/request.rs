@@ -83,6 +83,11 @@ pub(super) fn start(
     Ok(match api::start(node, &context, request) {
         None => Some(now(unsupported(node, &header))),
         Some(Reply::Unwanted(_)) => None,
+        // What was started before is still answered.
+        Some(Reply::Unsaid(_)) => {
+            let reason = format!("{} failed and wants no answer", key.name());
+            return Err(Closed::Protocol(reason));
+        }
         Some(Reply::Now(response)) => Some(now(to.encode(response.into()))),
         Some(Reply::Later(future)) => Some(Either::Right(
             future

@@ -19,3 +19,4 @@ mod pipelining;
 mod producing;
 mod restarts;
 mod topics;
+mod unsound_batches;

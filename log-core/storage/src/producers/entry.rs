@@ -5,6 +5,8 @@ use headwater_wire::records::{BatchHeader, ControlMarker};
 use crate::error::ProducerError;
 use crate::partition::{AppendOrigin, ProducerSummary};
 
+/// Epoch of a producer that has none.
+pub(super) const NO_EPOCH: i16 = -1;
 /// Batches remembered per producer: what Kafka's clients may have in flight.
 pub(super) const BATCHES: usize = 5;
 
@@ -107,8 +109,12 @@ impl Producer {
         Ok(())
     }
 
-    /// A new epoch starts at 0, also that of a producer known only by markers.
+    /// A new epoch starts at 0, also that of a producer known only by markers. What is known under
+    /// no epoch binds nobody.
     pub(super) fn check_sequence(&self, header: &BatchHeader) -> Result<(), ProducerError> {
+        if self.epoch == NO_EPOCH {
+            return Ok(());
+        }
         let last = self.last().filter(|_| header.producer_epoch == self.epoch);
         let expected = last.map_or(0, |last| next_sequence(last.last_sequence));
         expect_sequence(header, expected)

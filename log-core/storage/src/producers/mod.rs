@@ -14,7 +14,7 @@ use headwater_wire::records::{BatchHeader, ControlMarker, TransactionResult};
 
 use crate::error::ProducerError;
 use crate::partition::{AbortedTransaction, AppendOrigin, ProducerSummary};
-use entry::{Producer, expect_sequence};
+use entry::{NO_EPOCH, Producer, expect_sequence};
 use held_back::HeldBack;
 
 /// Producers that a partition remembers, at some 250 bytes each. Beyond that an eighth of them is
@@ -63,6 +63,14 @@ impl ProducerStates {
             }
             if origin == AppendOrigin::FirstOfTransaction {
                 expect_sequence(header, 0)?;
+            }
+            // A producer without an epoch is let in where nothing is known of it, as in Kafka.
+            if header.producer_epoch < NO_EPOCH {
+                return Err(ProducerError::EpochFenced {
+                    producer_id: header.producer_id,
+                    found: header.producer_epoch,
+                    current: NO_EPOCH,
+                });
             }
             return Ok(Verdict::Append);
         };

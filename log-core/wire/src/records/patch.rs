@@ -33,6 +33,17 @@ pub fn patch_log_append_time(batch: &mut [u8], timestamp: i64) -> Result<(), Bat
     seal(batch)
 }
 
+/// Writes the largest timestamp of a batch's records (ms) into a batch that says another, in place.
+///
+/// The checksum is computed anew over `batch`, which must be exactly one batch.
+///
+/// # Errors
+/// [`BatchError::Truncated`] if `batch` is shorter than a header.
+pub fn patch_max_timestamp(batch: &mut [u8], timestamp: i64) -> Result<(), BatchError> {
+    header_of(batch)?[35..43].copy_from_slice(&timestamp.to_be_bytes());
+    seal(batch)
+}
+
 /// Writes an idempotent producer's id, epoch and first sequence number into a batch, in place.
 ///
 /// For a producer whose epoch was bumped between building a batch and sending it. The checksum is

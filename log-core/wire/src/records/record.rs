@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{BatchError, BatchHeader, TimestampType};
+use super::{BatchError, BatchHeader, NO_TIMESTAMP, TimestampType};
 use crate::varint;
 
 /// Fewest bytes a record takes: its length, attributes, two deltas, two lengths, a header count.
@@ -37,6 +37,35 @@ impl Records {
     /// into.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Walks over all records and their headers to be sure that they can be read, are as many as the
+    /// header says, and are numbered one by one. Returns the largest timestamp among them, in ms,
+    /// -1 if there are none. Neither copies nor allocates.
+    ///
+    /// Names of headers need not be UTF-8: producers of other languages may have written them so.
+    ///
+    /// # Errors
+    /// [`BatchError::Record`] for the first record that is wrong.
+    pub fn check(&self) -> Result<i64, BatchError> {
+        let base_offset = self.header.base_offset;
+        let mut latest = NO_TIMESTAMP;
+        for (index, record) in (0_i32..).zip(self.iter()) {
+            let record = record?;
+            let wrong = |reason| BatchError::Record {
+                base_offset,
+                index,
+                reason,
+            };
+            if record.offset != base_offset.saturating_add(index.into()) {
+                return Err(wrong("it is not numbered behind the one before it"));
+            }
+            if !record.headers.are_whole() {
+                return Err(wrong("its headers do not fit into it"));
+            }
+            latest = latest.max(record.timestamp);
+        }
+        Ok(latest)
     }
 
     /// Walks over the records without copying or allocating. Stops behind the first error.
@@ -226,6 +255,16 @@ impl<'a> HeadersRef<'a> {
     /// Whether the record has no headers.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Whether the headers' lengths are right and fill the record to its end.
+    fn are_whole(&self) -> bool {
+        let mut rest = self.bytes;
+        let read = |rest: &mut &[u8]| {
+            read_bytes(rest)??;
+            read_bytes(rest).map(drop)
+        };
+        (0..self.count).all(|_| read(&mut rest).is_some()) && rest.is_empty()
     }
 
     /// Walks over the headers in order, duplicates included. Stops behind the first error.

@@ -6,10 +6,10 @@ use headwater_coordination::ProducerIdentity;
 use headwater_storage::{AppendError, AppendOrigin, Lsn, ProducerError, Unusable};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest};
-use headwater_wire::records::{BatchHeader, RecordBatch};
+use headwater_wire::records::{BATCH_HEADER_LEN, BatchHeader, NO_TIMESTAMP, RecordBatch};
 
 use super::compression::in_topics_compression;
-use super::validate::{Refusal, validate};
+use super::validate::{Refusal, only_batch, validate};
 use crate::api::Located;
 use crate::context::RequestContext;
 use crate::coordinators::{WriteSupport, Writer};
@@ -22,7 +22,8 @@ pub(super) enum Outcome {
     /// They are in the log, now or since an earlier try.
     Appended {
         base_offset: i64,
-        /// In ms; -1 if the topic keeps the producer's times.
+        /// In ms; -1 if the topic keeps the producer's times. Of what is in the log since an earlier
+        /// try, the batch's largest time in either case.
         log_append_time: i64,
         log_start: i64,
         position: Lsn,
@@ -94,7 +95,7 @@ impl<'a> Appending<'a> {
         };
         self.try_append(&located, data)
             .unwrap_or_else(|refusal| Outcome::Refused {
-                log_start: if tells_log_start(refusal.code) {
+                log_start: if refusal.is_judged && tells_log_start(refusal.code) {
                     located.log.log_start_offset()
                 } else {
                     -1
@@ -108,6 +109,7 @@ impl<'a> Appending<'a> {
         located: &Located<'_>,
         data: &PartitionProduceData,
     ) -> Result<Outcome, Refusal> {
+        let batch = only_batch(data.records.as_ref(), self.version)?;
         if !matches!(self.acks, -1..=1) {
             return Err(Refusal::new(
                 ErrorCode::InvalidRequiredAcks,
@@ -116,7 +118,7 @@ impl<'a> Appending<'a> {
         }
         self.check_target(located)?;
         let config = &located.topic.config;
-        let batch = validate(config, data.records.as_ref(), self.version, self.now)?;
+        let batch = validate(config, batch, self.now)?;
         let batch = in_topics_compression(config, batch)?;
         let origin = self.check_transaction(located, data.index, &batch.header)?;
         self.store(located, data.index, &batch, origin)
@@ -192,6 +194,7 @@ impl<'a> Appending<'a> {
         batch: &RecordBatch,
         origin: AppendOrigin,
     ) -> Result<Outcome, Refusal> {
+        let header = &batch.header;
         let appended = located
             .log
             .append(std::slice::from_ref(batch), origin)
@@ -203,13 +206,29 @@ impl<'a> Appending<'a> {
                 }
                 Refusal::new(code, error.to_string())
             })?;
+        let log_append_time = if appended.duplicate {
+            // The client knows nothing of the append before: it is told the time of that one.
+            Some(stored_timestamp(located, appended.base_offset).unwrap_or(header.max_timestamp))
+        } else {
+            appended.log_append_time
+        };
         Ok(Outcome::Appended {
             base_offset: appended.base_offset,
-            log_append_time: appended.log_append_time.unwrap_or(-1),
+            log_append_time: log_append_time.unwrap_or(NO_TIMESTAMP),
             log_start: appended.log_start_offset,
             position: appended.lsn,
         })
     }
+}
+
+/// Largest timestamp of the batch that begins at an offset. `None` if it cannot be read: it is not
+/// durable yet, or gone.
+fn stored_timestamp(located: &Located<'_>, base_offset: i64) -> Option<i64> {
+    let read = located
+        .log
+        .read(base_offset, BATCH_HEADER_LEN, true, i64::MAX);
+    let header = BatchHeader::parse(&read.ok()?).ok()?;
+    (header.base_offset == base_offset).then_some(header.max_timestamp)
 }
 
 /// What clients of a version know about transactions (KIP-890).

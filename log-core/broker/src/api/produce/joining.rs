@@ -17,6 +17,8 @@ use crate::topics::TopicMap;
 /// What is transactional in a request.
 #[derive(Default)]
 struct Transactional {
+    /// Whether a batch says that it is, with or without a producer.
+    is_transactional: bool,
     writers: BTreeSet<(i64, i16)>,
     /// Partitions that have no part in the transaction yet, by topic.
     firsts: BTreeMap<String, BTreeSet<i32>>,
@@ -34,12 +36,15 @@ pub(super) fn join(
     request: &ProduceRequest,
 ) -> Result<(), Result<ErrorCode, NotJoined>> {
     let found = transactional(&node.topics.load(), request);
-    let Some((id, epoch)) = found.writers.first().copied() else {
-        return Ok(());
-    };
-    let Some(transactional_id) = request.transactional_id.as_deref() else {
+    let transactional_id = request.transactional_id.as_deref();
+    if found.is_transactional && transactional_id.is_none() {
         // As for an id that the client has no right to.
         return Err(Ok(ErrorCode::TransactionalIdAuthorizationFailed));
+    }
+    let (Some((id, epoch)), Some(transactional_id)) =
+        (found.writers.first().copied(), transactional_id)
+    else {
+        return Ok(());
     };
     if found.writers.len() > 1 {
         return Err(Ok(ErrorCode::InvalidProducerIdMapping));
@@ -63,7 +68,11 @@ fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
         for data in &topic.partition_data {
             let header = data.records.as_deref().map(BatchHeader::parse);
             let Some(Ok(header)) = header else { continue };
-            if !header.is_transactional() || !header.has_producer_id() {
+            if !header.is_transactional() {
+                continue;
+            }
+            found.is_transactional = true;
+            if !header.has_producer_id() {
                 continue;
             }
             let (id, epoch) = (header.producer_id, header.producer_epoch);

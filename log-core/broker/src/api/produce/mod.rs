@@ -1,10 +1,14 @@
 //! Produce: appends record batches and answers when they are on disk.
 //!
 //! The whole of [`Handler::start`] runs in the order of the connection's requests: batches are
-//! checked by their headers, appended as they came (one copy, into the page cache and the
-//! journal's buffer), and what is left to wait for is one position of the journal. Only the first
-//! batch of a transaction may have to wait before that, for the end of the one before it. Records are
-//! looked into only for the keys of compacted topics and for a lower bound on timestamps.
+//! checked, appended as they came (one copy, into the page cache and the journal's buffer), and what
+//! is left to wait for is one position of the journal. Only the first batch of a transaction may have
+//! to wait before that, for the end of the one before it.
+//!
+//! Records that are not compressed are walked over, since one that cannot be read would stop every
+//! consumer of the partition. Compressed ones are looked into only for the keys of compacted topics
+//! and for a lower bound on timestamps: to decompress them all would cost more than the rest of the
+//! append, and consumers are told of records that they cannot read.
 
 mod append;
 mod compression;
@@ -70,7 +74,8 @@ fn append_later(
 ) -> Reply<ProduceResponse> {
     let id = request.transactional_id.as_deref().unwrap_or_default();
     let mut turn = node.coordinators.produces.enter(id);
-    // With acks=0 nobody waits for what becomes of it, so nobody is told.
+    // With acks=0 nobody waits for what becomes of it, so nobody is told. Kafka's clients do not
+    // send transactions so.
     let is_wanted = request.acks != 0;
     let (spawner, node, context) = (node, Arc::clone(node), context.clone());
     let appended = async move {
@@ -103,7 +108,7 @@ fn append(
 ) -> Reply<ProduceResponse> {
     let (response, wait) = append_all(node, context, request, joined);
     match (request.acks, wait) {
-        (0, _) => Reply::Unwanted(response),
+        (0, _) => silent(response),
         (_, None) => Reply::Now(response),
         (_, Some(_)) => {
             let (node, timeout) = (Arc::clone(node), timeout(request));
@@ -137,8 +142,21 @@ async fn durable(
 fn refuse(request: &ProduceRequest, code: ErrorCode) -> Reply<ProduceResponse> {
     let response = all(request, |_| Outcome::refused(code));
     match request.acks {
-        0 => Reply::Unwanted(response),
+        0 => silent(response),
         _ => Reply::Now(response),
+    }
+}
+
+/// What becomes of an answer that is not sent (`acks=0`).
+fn silent(response: ProduceResponse) -> Reply<ProduceResponse> {
+    let mut partitions = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    if partitions.any(|partition| partition.error_code != 0) {
+        Reply::Unsaid(response)
+    } else {
+        Reply::Unwanted(response)
     }
 }
 

@@ -1,11 +1,11 @@
-//! What a batch must be like to be appended. Works on the header alone, except where the topic's
-//! configuration makes the records matter.
+//! What a batch must be like to be appended, in the order in which Kafka looks at it.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::BatchIndexAndErrorMessage;
 use headwater_wire::records::{
-    BatchError, Compression, NO_TIMESTAMP, RecordBatch, RecordRef, TimestampType,
+    BatchError, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, RecordRef, TimestampType,
+    patch_max_timestamp,
 };
 
 use crate::config::TopicConfig;
@@ -20,6 +20,8 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// The records to blame, if it is not the batch as a whole (KIP-467).
     pub(super) records: Vec<BatchIndexAndErrorMessage>,
+    /// Whether the batch was read and laid before the log.
+    pub(super) is_judged: bool,
 }
 
 impl Refusal {
@@ -28,6 +30,7 @@ impl Refusal {
             code,
             message: message.into(),
             records: Vec::new(),
+            is_judged: true,
         }
     }
 }
@@ -38,22 +41,53 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
-/// Checks a partition's records: exactly one sound batch that the topic may hold.
-pub(super) fn validate(
-    config: &TopicConfig,
+/// A partition's records as exactly one whole batch. Nothing is said of the log where they are not.
+pub(super) fn only_batch(
     records: Option<&Bytes>,
     version: i16,
-    now: i64,
-) -> Result<RecordBatch, Refusal> {
+) -> Result<Result<RecordBatch, BatchError>, Refusal> {
+    let unread = |refusal: Refusal| Refusal {
+        is_judged: false,
+        ..refusal
+    };
     let mut rest = records.cloned().unwrap_or_default();
-    let batch = RecordBatch::split_from(&mut rest).map_err(unsound)?;
+    let batch = match RecordBatch::split_from(&mut rest) {
+        Ok(batch) => batch,
+        Err(error @ BatchError::Field { .. }) => return Ok(Err(error)),
+        Err(error) => return Err(unread(unsound(error))),
+    };
     let Some(batch) = batch.filter(|_| rest.is_empty()) else {
-        return Err(Refusal::new(
+        return Err(unread(Refusal::new(
             ErrorCode::InvalidRecord,
             "a partition's records must be exactly one whole record batch",
-        ));
+        )));
     };
+    let compression = batch.header.compression().map_err(unsound)?;
+    if compression == Compression::Zstd && version < ZSTD_FROM {
+        return Err(Refusal::new(
+            ErrorCode::UnsupportedCompressionType,
+            "zstd needs Produce version 7 or later",
+        ));
+    }
+    Ok(Ok(batch))
+}
+
+/// Checks that a batch is sound and that the topic may hold it. What it says of its records' times
+/// is put right where the records are read anyway.
+pub(super) fn validate(
+    config: &TopicConfig,
+    batch: Result<RecordBatch, BatchError>,
+    now: i64,
+) -> Result<RecordBatch, Refusal> {
+    let batch = batch.map_err(unsound)?;
     let header = &batch.header;
+    let invalid = |reason: String| Err(Refusal::new(ErrorCode::InvalidRecord, reason));
+    if header.base_offset != 0 {
+        return invalid(format!(
+            "the batch begins at offset {}; offsets are given here, and a client begins at 0",
+            header.base_offset
+        ));
+    }
     let size = header.size_in_bytes();
     if size > config.max_message_bytes as usize {
         return Err(Refusal::new(
@@ -65,49 +99,19 @@ pub(super) fn validate(
         ));
     }
     batch.verify_crc().map_err(unsound)?;
-    if header.is_control() {
-        return Err(Refusal::new(
-            ErrorCode::InvalidRecord,
-            "clients do not write control batches",
-        ));
-    }
-    if header.base_offset != 0 {
-        return Err(Refusal::new(
-            ErrorCode::InvalidRecord,
-            format!(
-                "the batch begins at offset {}; offsets are given here, and a client begins at 0",
-                header.base_offset
-            ),
-        ));
-    }
     if header.record_count < 1 || header.last_offset_delta != header.record_count - 1 {
-        return Err(Refusal::new(
-            ErrorCode::InvalidRecord,
-            format!(
-                "the batch counts {} records and ends at offset delta {}",
-                header.record_count, header.last_offset_delta
-            ),
+        return invalid(format!(
+            "the batch counts {} records and ends at offset delta {}",
+            header.record_count, header.last_offset_delta
         ));
     }
-    if header.is_transactional() && !header.has_producer_id() {
-        return Err(Refusal::new(
-            ErrorCode::InvalidRecord,
-            "a transactional batch needs a producer id",
-        ));
+    if header.is_control() {
+        return invalid("clients do not write control batches".to_owned());
     }
-    if header.has_producer_id() && (header.producer_epoch < 0 || header.base_sequence < 0) {
-        return Err(Refusal::new(
-            ErrorCode::InvalidRecord,
-            "a batch with a producer id needs an epoch and a sequence number",
-        ));
+    if header.has_producer_id() && header.base_sequence < 0 {
+        return invalid("a batch with a producer id needs a sequence number".to_owned());
     }
-    let compression = header.compression().map_err(unsound)?;
-    if compression == Compression::Zstd && version < ZSTD_FROM {
-        return Err(Refusal::new(
-            ErrorCode::UnsupportedCompressionType,
-            "zstd needs Produce version 7 or later",
-        ));
-    }
+    let batch = with_read_records(batch)?;
     check_timestamps(config, &batch, now)?;
     if config.log.cleanup.compact {
         check_keys(&batch)?;
@@ -115,9 +119,31 @@ pub(super) fn validate(
     Ok(batch)
 }
 
+/// The batch, once its records are known to be readable, with the largest of their timestamps in
+/// its header: indexes and retention go by that. Compressed records are left alone.
+fn with_read_records(batch: RecordBatch) -> Result<RecordBatch, Refusal> {
+    let header = &batch.header;
+    if header.compression().map_err(unsound)? != Compression::None {
+        return Ok(batch);
+    }
+    let latest = batch.records().and_then(|records| records.check());
+    let latest = latest.map_err(unsound)?;
+    if latest == header.max_timestamp || header.timestamp_type() == TimestampType::LogAppendTime {
+        return Ok(batch);
+    }
+    let mut bytes = BytesMut::from(batch.bytes.as_ref());
+    patch_max_timestamp(&mut bytes, latest).map_err(unsound)?;
+    let bytes = bytes.freeze();
+    let header = BatchHeader::parse(&bytes).map_err(unsound)?;
+    Ok(RecordBatch { header, bytes })
+}
+
 pub(super) fn unsound(error: BatchError) -> Refusal {
     let code = match error {
-        BatchError::Magic { .. } => ErrorCode::InvalidRecord,
+        // Formats of old are known and not taken; others are no batches at all.
+        BatchError::Magic(0 | 1) | BatchError::Field { .. } | BatchError::Record { .. } => {
+            ErrorCode::InvalidRecord
+        }
         _ => ErrorCode::CorruptMessage,
     };
     Refusal::new(code, error.to_string())
@@ -202,6 +228,7 @@ fn blame(
         code,
         message,
         records: faults,
+        is_judged: true,
     })
 }
 
