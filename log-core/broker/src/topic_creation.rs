@@ -106,13 +106,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), TopicRefused> {
 }
 
 impl Node {
-    /// Checks everything about a topic to be created, without creating it.
-    pub(crate) fn check_new_topic(
-        &self,
-        name: &str,
-        replicas: Vec<Vec<i32>>,
-        configs: BTreeMap<String, String>,
-    ) -> Result<NewTopic, TopicRefused> {
+    /// Checks that a topic of this name can be created.
+    pub(crate) fn check_name_is_free(&self, name: &str) -> Result<(), TopicRefused> {
         check_name(name)?;
         let topics = self.topics.load();
         if topics.by_name(name).is_some() {
@@ -130,14 +125,44 @@ impl Node {
             let message = format!("topic {name} collides with existing topic {other}");
             return Err(TopicRefused::new(ErrorCode::InvalidTopicException, message));
         }
-        TopicConfig::new(self.live.load().topic_defaults(), &configs)?;
+        Ok(())
+    }
+
+    /// Checks that a topic can be configured so.
+    pub(crate) fn check_topic_configs(
+        &self,
+        configs: &BTreeMap<String, String>,
+    ) -> Result<(), TopicRefused> {
+        TopicConfig::new(self.live.load().topic_defaults(), configs)?;
+        Ok(())
+    }
+
+    /// Checks everything about a topic to be created, without creating it.
+    pub(crate) fn check_new_topic(
+        &self,
+        name: &str,
+        replicas: Vec<Vec<i32>>,
+        configs: BTreeMap<String, String>,
+    ) -> Result<NewTopic, TopicRefused> {
+        self.check_name_is_free(name)?;
+        self.check_topic_configs(&configs)?;
+        Ok(self.new_topic(name, replicas, configs))
+    }
+
+    /// A topic to be created, of which everything was checked.
+    pub(crate) fn new_topic(
+        &self,
+        name: &str,
+        replicas: Vec<Vec<i32>>,
+        configs: BTreeMap<String, String>,
+    ) -> NewTopic {
         let id = uuid::Builder::from_random_bytes(self.random.bytes16()).into_uuid();
-        Ok(NewTopic {
+        NewTopic {
             name: name.to_owned(),
             id,
             replicas,
             configs,
-        })
+        }
     }
 
     /// Creates a checked topic. On return its partitions are there.

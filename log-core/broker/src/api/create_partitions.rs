@@ -101,9 +101,6 @@ async fn grow(
         return Err(TopicRefused::new(ErrorCode::InvalidPartitions, message));
     }
     let added = topic.count - expected;
-    if usize::try_from(added).is_ok_and(|added| added > PARTITIONS_MAX) {
-        return Err(TopicRefused::too_many_partitions());
-    }
     let replicas = match &topic.assignments {
         Some(given) => {
             if i32::try_from(given.len()) != Ok(added) {
@@ -130,6 +127,9 @@ async fn grow(
             node.place_replicas(added, i16::try_from(copies).unwrap_or(i16::MAX))?
         }
     };
+    if replicas.len() > PARTITIONS_MAX {
+        return Err(TopicRefused::too_many_partitions());
+    }
     if validate_only {
         return Ok(());
     }

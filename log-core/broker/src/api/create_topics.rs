@@ -94,6 +94,8 @@ async fn create(
         let message = format!("topic {CLUSTER_METADATA} is the quorum's own");
         return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
     }
+    // In Kafka's order: of several faults the first is told.
+    node.check_name_is_free(&topic.name)?;
     let mut configs = BTreeMap::new();
     if internal_topics::is_internal(&topic.name) {
         // Groups and transactions are kept in it whoever creates it.
@@ -108,12 +110,13 @@ async fn create(
         };
         configs.insert(config.name.clone(), value.clone());
     }
+    node.check_topic_configs(&configs)?;
     let replicas = if topic.assignments.is_empty() {
         node.place_replicas(topic.num_partitions, topic.replication_factor)?
     } else {
         assigned(node, topic)?
     };
-    let new = node.check_new_topic(&topic.name, replicas, configs)?;
+    let new = node.new_topic(&topic.name, replicas, configs);
     let result = created(node, &new, validate_only);
     if !validate_only {
         node.create_topic(new).await?;

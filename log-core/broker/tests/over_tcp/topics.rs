@@ -1,5 +1,7 @@
 use headwater_wire::ErrorCode;
-use headwater_wire::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
+use headwater_wire::messages::create_partitions::{
+    CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
+};
 use headwater_wire::messages::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
@@ -407,4 +409,47 @@ async fn the_cluster_is_described() {
         response.error_code,
         ErrorCode::MismatchedEndpointType.code()
     );
+}
+
+#[tokio::test]
+async fn of_several_faults_of_a_new_topic_the_first_is_told() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("taken", 1, &[]).await;
+    let long = "x".repeat(250);
+    for (name, expected) in [
+        (long.as_str(), ErrorCode::InvalidTopicException),
+        ("taken", ErrorCode::TopicAlreadyExists),
+        ("free", ErrorCode::InvalidConfig),
+    ] {
+        let request = CreateTopicsRequest {
+            topics: vec![CreatableTopic {
+                name: name.into(),
+                num_partitions: -5,
+                replication_factor: 1,
+                configs: vec![CreatableTopicConfig {
+                    name: "retention.ms".into(),
+                    value: None,
+                }],
+                ..Default::default()
+            }],
+            timeout_ms: 5_000,
+            validate_only: true,
+        };
+        let answer = client.call(&request, 7).await.topics.remove(0);
+        assert_eq!(ErrorCode::from_code(answer.error_code), expected, "{name}");
+    }
+    let request = CreatePartitionsRequest {
+        topics: vec![CreatePartitionsTopic {
+            name: "taken".into(),
+            count: 1_000_000,
+            assignments: Some(vec![CreatePartitionsAssignment {
+                broker_ids: vec![7],
+            }]),
+        }],
+        timeout_ms: 5_000,
+        validate_only: true,
+    };
+    let code = client.call(&request, 3).await.results.remove(0).error_code;
+    assert_eq!(code, ErrorCode::InvalidReplicaAssignment.code());
 }
