@@ -73,7 +73,6 @@ async fn replace(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), TopicRefused> {
-    let found = Resource::find(node, resource.resource_type, &resource.resource_name)?;
     let mut after = BTreeMap::new();
     for config in &resource.configs {
         let Some(value) = &config.value else {
@@ -86,7 +85,10 @@ async fn replace(
             return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
         }
     }
+    let found = Resource::named(node, resource.resource_type, &resource.resource_name)?;
+    // As in Kafka, what cannot be said of any topic is told before that there is none of the name.
     found.check(node, &after)?;
+    found.check_exists(node)?;
     if validate_only {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! IncrementalAlterConfigs: sets, removes, extends and shortens single settings (KIP-339).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -80,15 +80,13 @@ async fn alter(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), TopicRefused> {
-    let found = Resource::find(node, resource.resource_type, &resource.resource_name)?;
+    check_form(&resource.configs)?;
+    let found = Resource::named(node, resource.resource_type, &resource.resource_name)?;
     let own = found.own_values(node);
     let mut changes = BTreeMap::new();
     for config in &resource.configs {
         let change = change(node, &found, config, own.get(&config.name))?;
-        if changes.insert(config.name.clone(), change).is_some() {
-            let message = format!("{} is changed more than once in the request", config.name);
-            return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
-        }
+        changes.insert(config.name.clone(), change);
     }
     let mut after = own;
     for (name, value) in &changes {
@@ -97,9 +95,28 @@ async fn alter(
             None => after.remove(name),
         };
     }
+    // As in Kafka, what cannot be said of any topic is told before that there is none of the name.
     found.check(node, &after)?;
+    found.check_exists(node)?;
     if !validate_only && !changes.is_empty() {
         node.change_metadata(found.change(changes)).await?;
+    }
+    Ok(())
+}
+
+/// Checks what can be told without knowing what is configured.
+fn check_form(configs: &[AlterableConfig]) -> Result<(), TopicRefused> {
+    let refuse = |message| Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
+    let mut seen = HashSet::new();
+    for AlterableConfig { name, .. } in configs {
+        if !seen.insert(name) {
+            return refuse(format!("{name} is changed more than once in the request"));
+        }
+    }
+    for config in configs {
+        if config.config_operation != DELETE && config.value.is_none() {
+            return refuse(format!("{} needs a value", config.name));
+        }
     }
     Ok(())
 }
@@ -120,10 +137,7 @@ fn change(
             return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
         }
     };
-    let Some(value) = config.value.as_deref() else {
-        let message = format!("{name} needs a value");
-        return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
-    };
+    let value = config.value.as_deref().unwrap_or_default();
     if operation == SET {
         return Ok(Some(value.to_owned()));
     }

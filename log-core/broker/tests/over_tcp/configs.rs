@@ -401,3 +401,35 @@ async fn a_configuration_is_replaced_as_a_whole() {
     assert_eq!(value(&topic, "retention.ms"), (Some("604800000".into()), 5));
     assert_eq!(value(&topic, "segment.ms"), (Some("7".into()), 1));
 }
+
+#[tokio::test]
+async fn a_change_is_judged_before_the_topic_is_looked_for() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 1, &[]).await;
+    for (topic, operation, value, expected) in [
+        ("absent", SET, Some("0"), ErrorCode::InvalidConfig),
+        ("absent", SET, None, ErrorCode::InvalidRequest),
+        ("absent", SET, Some("5"), ErrorCode::UnknownTopicOrPartition),
+        ("absent", DELETE, None, ErrorCode::UnknownTopicOrPartition),
+        (
+            "not a name",
+            SET,
+            Some("5"),
+            ErrorCode::InvalidTopicException,
+        ),
+    ] {
+        let change = [(operation, "segment.ms", value)];
+        let answered = alter_on(&mut client, (TOPIC, topic), &change, false).await;
+        assert_eq!(answered, expected, "{topic} {value:?}");
+    }
+    let unknown = [(DELETE, "no.such.setting", None)];
+    let answered = alter_on(&mut client, (TOPIC, "t"), &unknown, false).await;
+    assert_eq!(answered, ErrorCode::None);
+    let twice = [
+        (APPEND, "retention.ms", Some("5")),
+        (SET, "retention.ms", Some("6")),
+    ];
+    let answered = alter_on(&mut client, (TOPIC, "t"), &twice, false).await;
+    assert_eq!(answered, ErrorCode::InvalidRequest, "before it is no list");
+}

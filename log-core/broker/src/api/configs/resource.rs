@@ -24,12 +24,12 @@ pub(in crate::api) enum Kind {
     Group = 32,
 }
 
-/// A resource that is there, or need not be there to be configured.
+/// Something that can be configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::api) enum Resource {
     /// A topic.
     Topic {
-        /// Its id.
+        /// Its id; nil if there is no such topic.
         id: Uuid,
         /// Its name.
         name: String,
@@ -67,6 +67,13 @@ impl Kind {
 impl Resource {
     /// The resource of this name that a request wants to see or change.
     pub(in crate::api) fn find(node: &Node, kind: i8, name: &str) -> Result<Self, TopicRefused> {
+        let found = Self::named(node, kind, name)?;
+        found.check_exists(node)?;
+        Ok(found)
+    }
+
+    /// The resource of this name, whether or not it is there.
+    pub(in crate::api) fn named(node: &Node, kind: i8, name: &str) -> Result<Self, TopicRefused> {
         let named = |what: &str| {
             if name.is_empty() {
                 let message = format!("{what} needs a name");
@@ -78,7 +85,7 @@ impl Resource {
             Some(Kind::Topic) => {
                 let name = named("a topic")?;
                 check_name(&name)?;
-                let id = node.topic_id(&name)?;
+                let id = node.topic_id(&name).unwrap_or_default();
                 Ok(Self::Topic { id, name })
             }
             Some(Kind::Broker) if name.is_empty() || name.parse() == Ok(node.config.node_id) => {
@@ -105,6 +112,14 @@ impl Resource {
                     "resources of type {kind} have no configuration; there are topics (2), brokers (4), client metrics (16) and groups (32)"
                 ),
             )),
+        }
+    }
+
+    /// Checks that the resource is there, if it has to be.
+    pub(in crate::api) fn check_exists(&self, node: &Node) -> Result<(), TopicRefused> {
+        match self {
+            Self::Topic { name, .. } => node.topic_id(name).map(drop),
+            Self::Broker(_) | Self::Group(_) | Self::ClientMetrics(_) => Ok(()),
         }
     }
 
