@@ -715,6 +715,13 @@ pub(super) const ELSEWHERE: &[BrokerKey] = &[
         Update::ReadOnly,
         ONE_NODE,
     ),
+    unused(
+        "sasl.kerberos.min.time.before.relogin",
+        ValueKind::Long,
+        Some("60000"),
+        Update::ClusterWide,
+        SASL,
+    ),
     only(
         "security.inter.broker.protocol",
         ValueKind::String,

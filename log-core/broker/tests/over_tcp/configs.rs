@@ -433,3 +433,15 @@ async fn a_change_is_judged_before_the_topic_is_looked_for() {
     let answered = alter_on(&mut client, (TOPIC, "t"), &twice, false).await;
     assert_eq!(answered, ErrorCode::InvalidRequest, "before it is no list");
 }
+
+#[tokio::test]
+async fn a_setting_of_security_that_is_not_there_yet_is_kept() {
+    const RELOGIN: &str = "sasl.kerberos.min.time.before.relogin";
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let change = [(SET, RELOGIN, Some("58000"))];
+    let answered = alter_on(&mut client, (BROKER, "1"), &change, false).await;
+    assert_eq!(answered, ErrorCode::None);
+    let settings = describe(&mut client, BROKER, "1").await;
+    assert_eq!(value(&settings, RELOGIN), (Some("58000".into()), 2));
+}
