@@ -71,8 +71,13 @@ async fn records_that_nobody_could_read_are_refused() {
     let answer = client.produce("t", 0, two.into()).await;
     assert_eq!(code(&answer), ErrorCode::InvalidRecord);
     assert_eq!(answer.log_start_offset, -1, "the log was not asked");
-    let answer = client.produce("t", 0, good).await;
+    let answer = client.produce("t", 0, good.clone()).await;
     assert_eq!((answer.error_code, answer.base_offset), (0, 0));
+    let tail = [good.as_ref(), b"tail"].concat();
+    let answer = client.produce("t", 0, tail.into()).await;
+    assert_eq!((answer.error_code, answer.base_offset), (0, 2));
+    let read = super::client::fetched(client.fetch("t", 0, 0).await);
+    assert_eq!(read.len(), 4, "and what is no batch is dropped");
 }
 
 #[tokio::test]

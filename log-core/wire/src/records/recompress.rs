@@ -3,12 +3,12 @@ use bytes::Bytes;
 use super::header::{COMPRESSION_MASK, LENGTH_OVERHEAD};
 use super::patch::seal;
 use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, Compression, DecompressionLimits};
-use super::{RecordBatch, Records};
+use super::{RecordBatch, TimestampType};
 
 impl RecordBatch {
     /// The same batch with its records compressed by `codec`: records, offsets, timestamps, headers
     /// and the producer's fields are those of this batch. Its records are looked into to be sure
-    /// that they are what the header says.
+    /// that they are what the header says; of their times the header says the largest.
     ///
     /// # Errors
     /// Records that are malformed, that exceed `limits`, or that are not numbered one by one; a
@@ -20,7 +20,7 @@ impl RecordBatch {
         limits: DecompressionLimits,
     ) -> Result<Self, BatchError> {
         let records = self.records_within(limits)?;
-        check_offsets(&records)?;
+        let latest = records.check()?;
         let mut bytes = Vec::with_capacity(self.bytes.len());
         bytes.extend_from_slice(self.bytes.get(..BATCH_HEADER_LEN).unwrap_or_default());
         let mut bytes = codec.compress(records.body(), level, bytes)?;
@@ -32,6 +32,10 @@ impl RecordBatch {
         let header = BatchHeader {
             batch_length: length,
             attributes: (self.header.attributes & !COMPRESSION_MASK) | codec.code(),
+            max_timestamp: match self.header.timestamp_type() {
+                TimestampType::CreateTime => latest,
+                TimestampType::LogAppendTime => self.header.max_timestamp,
+            },
             ..self.header
         };
         if let Some(place) = bytes.first_chunk_mut::<BATCH_HEADER_LEN>() {
@@ -44,20 +48,6 @@ impl RecordBatch {
             bytes,
         })
     }
-}
-
-fn check_offsets(records: &Records) -> Result<(), BatchError> {
-    let base_offset = records.header().base_offset;
-    for (index, record) in (0_i32..).zip(records.iter()) {
-        if record?.offset != base_offset.saturating_add(index.into()) {
-            return Err(BatchError::Record {
-                base_offset,
-                index,
-                reason: "it is not numbered behind the one before it",
-            });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

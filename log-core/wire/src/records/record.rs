@@ -60,6 +60,9 @@ impl Records {
             if record.offset != base_offset.saturating_add(index.into()) {
                 return Err(wrong("it is not numbered behind the one before it"));
             }
+            if record.timestamp < NO_TIMESTAMP {
+                return Err(wrong("its timestamp is negative"));
+            }
             if !record.headers.are_whole() {
                 return Err(wrong("its headers do not fit into it"));
             }

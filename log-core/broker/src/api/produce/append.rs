@@ -180,10 +180,12 @@ impl<'a> Appending<'a> {
             if code.is_retriable() {
                 log.hold_back(header);
             }
-            Refusal::new(
-                code,
-                format!("partition {index} is not in an ongoing transaction of {transactional_id}"),
-            )
+            let message =
+                format!("partition {index} is not in an ongoing transaction of {transactional_id}");
+            Refusal {
+                is_judged: false,
+                ..Refusal::new(code, message)
+            }
         })
     }
 

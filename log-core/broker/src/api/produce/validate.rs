@@ -56,7 +56,9 @@ pub(super) fn only_batch(
         Err(error @ BatchError::Field { .. }) => return Ok(Err(error)),
         Err(error) => return Err(unread(unsound(error))),
     };
-    let Some(batch) = batch.filter(|_| rest.is_empty()) else {
+    // The beginning of another batch, cut off, is dropped as in Kafka.
+    let is_only = matches!(RecordBatch::split_from(&mut rest), Ok(None));
+    let Some(batch) = batch.filter(|_| is_only) else {
         return Err(unread(Refusal::new(
             ErrorCode::InvalidRecord,
             "a partition's records must be exactly one whole record batch",
