@@ -1,6 +1,6 @@
 //! IncrementalAlterConfigs: sets, removes, extends and shortens single settings (KIP-339).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -9,7 +9,7 @@ use headwater_wire::messages::incremental_alter_configs::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
-use super::configs::Resource;
+use super::configs::{NamedOnce, Resource, outcome};
 use super::{Handler, Reply};
 use crate::config::ValueKind;
 use crate::context::RequestContext;
@@ -34,44 +34,28 @@ impl Handler for IncrementalAlterConfigs {
     ) -> Reply<IncrementalAlterConfigsResponse> {
         let node = Arc::clone(node);
         Reply::later(async move {
-            let mut times = HashMap::new();
-            for resource in &request.resources {
-                let of = (resource.resource_type, resource.resource_name.clone());
-                *times.entry(of).or_insert(0_u32) += 1;
-            }
+            let named = request.resources.iter();
+            let once =
+                NamedOnce::new(named.map(|it| (it.resource_type, it.resource_name.as_str())));
             let mut responses = Vec::with_capacity(request.resources.len());
             for resource in request.resources {
-                let of = (resource.resource_type, resource.resource_name.clone());
-                let result = match times.get(&of) {
-                    Some(1) => alter(&node, &resource, request.validate_only).await,
-                    _ => Err(TopicRefused::new(
-                        ErrorCode::InvalidRequest,
-                        "the resource is named more than once in the request",
-                    )),
+                let result = match once.check(resource.resource_type, &resource.resource_name) {
+                    Ok(()) => alter(&node, &resource, request.validate_only).await,
+                    refused => refused,
                 };
-                responses.push(response(resource, result));
+                let (error_code, error_message) = outcome(result);
+                responses.push(AlterConfigsResourceResponse {
+                    error_code,
+                    error_message,
+                    resource_type: resource.resource_type,
+                    resource_name: resource.resource_name,
+                });
             }
             IncrementalAlterConfigsResponse {
                 responses,
                 ..Default::default()
             }
         })
-    }
-}
-
-fn response(
-    resource: AlterConfigsResource,
-    result: Result<(), TopicRefused>,
-) -> AlterConfigsResourceResponse {
-    let (error_code, error_message) = match result {
-        Ok(()) => (ErrorCode::None, None),
-        Err(refused) => (refused.code, Some(refused.message)),
-    };
-    AlterConfigsResourceResponse {
-        error_code: error_code.code(),
-        error_message,
-        resource_type: resource.resource_type,
-        resource_name: resource.resource_name,
     }
 }
 

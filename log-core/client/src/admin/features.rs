@@ -71,7 +71,6 @@ impl Admin {
         validate_only: bool,
     ) -> Result<HashMap<String, Result<(), ClientError>>, ClientError> {
         let operation = "updating features";
-        let mut retry = self.retry(operation);
         let timeout_ms = millis(self.limit());
         let build = |version: i16| UpdateFeaturesRequest {
             timeout_ms,
@@ -93,16 +92,11 @@ impl Admin {
                 .collect(),
             validate_only: validate_only && version >= 1,
         };
-        let response = loop {
-            let response = self
-                .ask(self.controller(), &mut retry, i16::MAX, build)
-                .await?;
-            let message = response.error_message.clone();
-            match checked(response.error_code, message, || operation.to_owned()) {
-                Ok(()) => break response,
-                Err(error) => retry.pause(error).await?,
-            }
-        };
+        let response = self
+            .ask_controller(operation, build, |response| {
+                (response.error_code, response.error_message.clone())
+            })
+            .await?;
         let mut results: HashMap<String, Result<(), ClientError>> =
             updates.keys().map(|name| (name.clone(), Ok(()))).collect();
         for result in response.results {

@@ -97,6 +97,31 @@ impl Admin {
 }
 
 impl Admin {
+    /// As [`Admin::ask`], of the controller, and again while its answer as a whole is an error that
+    /// passes. `outcome` reads that error and its message off the answer.
+    async fn ask_controller<R>(
+        &self,
+        operation: &'static str,
+        build: impl Fn(i16) -> R,
+        outcome: impl Fn(&R::Response) -> (i16, Option<String>),
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Into<RequestKind>,
+        R::Response: TryFrom<ResponseKind>,
+    {
+        let mut retry = self.retry(operation);
+        loop {
+            let response = self
+                .ask(self.controller(), &mut retry, i16::MAX, &build)
+                .await?;
+            let (code, message) = outcome(&response);
+            match drive::checked(code, message, || operation.to_owned()) {
+                Ok(()) => return Ok(response),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
     /// As [`Admin::ask`], of a node that may not have been heard of yet.
     async fn ask_known<R>(
         &self,

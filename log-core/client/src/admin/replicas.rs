@@ -49,7 +49,6 @@ impl Admin {
         partitions: Option<&[TopicPartition]>,
     ) -> Result<HashMap<TopicPartition, Result<(), ClientError>>, ClientError> {
         let operation = "electing leaders";
-        let mut retry = self.retry(operation);
         let timeout_ms = millis(self.limit());
         let build = |_| ElectLeadersRequest {
             election_type: match election {
@@ -64,15 +63,9 @@ impl Admin {
             }),
             timeout_ms,
         };
-        let response = loop {
-            let response = self
-                .ask(self.controller(), &mut retry, i16::MAX, build)
-                .await?;
-            match checked(response.error_code, None, || operation.to_owned()) {
-                Ok(()) => break response,
-                Err(error) => retry.pause(error).await?,
-            }
-        };
+        let response = self
+            .ask_controller(operation, build, |response| (response.error_code, None))
+            .await?;
         let mut results = Results::new();
         for topic in response.replica_election_results {
             let name: std::sync::Arc<str> = topic.topic.into();
@@ -100,7 +93,6 @@ impl Admin {
         reassignments: &HashMap<TopicPartition, Option<Vec<i32>>>,
     ) -> Result<HashMap<TopicPartition, Result<(), ClientError>>, ClientError> {
         let operation = "reassigning partitions";
-        let mut retry = self.retry(operation);
         let timeout_ms = millis(self.limit());
         let build = |_| {
             let topics = by_topic(reassignments.keys()).into_iter();
@@ -124,16 +116,11 @@ impl Admin {
                 topics: topics.collect(),
             }
         };
-        let response = loop {
-            let response = self
-                .ask(self.controller(), &mut retry, i16::MAX, build)
-                .await?;
-            let message = response.error_message.clone();
-            match checked(response.error_code, message, || operation.to_owned()) {
-                Ok(()) => break response,
-                Err(error) => retry.pause(error).await?,
-            }
-        };
+        let response = self
+            .ask_controller(operation, build, |response| {
+                (response.error_code, response.error_message.clone())
+            })
+            .await?;
         let mut results = Results::new();
         for topic in response.responses {
             let name: std::sync::Arc<str> = topic.name.into();
@@ -156,7 +143,6 @@ impl Admin {
         partitions: Option<&[TopicPartition]>,
     ) -> Result<BTreeMap<TopicPartition, PartitionReassignment>, ClientError> {
         let operation = "listing reassignments";
-        let mut retry = self.retry(operation);
         let timeout_ms = millis(self.limit());
         let build = |_| ListPartitionReassignmentsRequest {
             timeout_ms,
@@ -172,16 +158,11 @@ impl Admin {
                 named.collect()
             }),
         };
-        let response = loop {
-            let response = self
-                .ask(self.controller(), &mut retry, i16::MAX, build)
-                .await?;
-            let message = response.error_message.clone();
-            match checked(response.error_code, message, || operation.to_owned()) {
-                Ok(()) => break response,
-                Err(error) => retry.pause(error).await?,
-            }
-        };
+        let response = self
+            .ask_controller(operation, build, |response| {
+                (response.error_code, response.error_message.clone())
+            })
+            .await?;
         let mut found = BTreeMap::new();
         for topic in response.topics {
             let name: std::sync::Arc<str> = topic.name.into();

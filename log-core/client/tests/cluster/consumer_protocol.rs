@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::diary::{Diary, poll_until, shares};
+use crate::diary::{Diary, member, poll_until, shares};
 use crate::groups::fill;
-use crate::support::{Cluster, PATIENCE, cluster, read, unique};
+use crate::support::{PATIENCE, cluster, read, unique};
 use headwater_client::{
     AutoOffsetReset, ClientError, Consumer, ConsumerConfig, GroupProtocol, TopicPartition,
 };
@@ -18,14 +18,6 @@ fn config(group: &str) -> ConsumerConfig {
         auto_offset_reset: AutoOffsetReset::Earliest,
         ..ConsumerConfig::new(group)
     }
-}
-
-fn member(cluster: &Cluster, config: ConsumerConfig, topic: &str, diary: &Arc<Diary>) -> Consumer {
-    let consumer = cluster.client.consumer(config).expect("a consumer");
-    consumer
-        .subscribe([topic], Some(diary.clone()))
-        .expect("a group");
-    consumer
 }
 
 #[tokio::test]

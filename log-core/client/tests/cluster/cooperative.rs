@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diary::{Diary, poll_until, shares};
+use crate::diary::{Diary, member, poll_until, shares};
 use crate::groups::fill;
-use crate::support::{Cluster, cluster, read, unique};
+use crate::support::{cluster, read, unique};
 use headwater_client::consumer::assignor::{CooperativeStickyAssignor, RangeAssignor};
-use headwater_client::{AutoOffsetReset, Consumer, ConsumerConfig, TopicPartition};
+use headwater_client::{AutoOffsetReset, ConsumerConfig, TopicPartition};
 
 fn config(group: &str) -> ConsumerConfig {
     ConsumerConfig {
@@ -18,14 +18,6 @@ fn config(group: &str) -> ConsumerConfig {
         assignors: vec![Arc::new(CooperativeStickyAssignor)],
         ..ConsumerConfig::new(group)
     }
-}
-
-fn member(cluster: &Cluster, config: ConsumerConfig, topic: &str, diary: &Arc<Diary>) -> Consumer {
-    let consumer = cluster.client.consumer(config).expect("a consumer");
-    consumer
-        .subscribe([topic], Some(diary.clone()))
-        .expect("a group");
-    consumer
 }
 
 #[tokio::test]

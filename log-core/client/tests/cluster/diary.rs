@@ -1,10 +1,13 @@
 //! What tests of groups share: a listener that writes down what it is told, and polling in turn.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use headwater_client::{Consumer, RebalanceListener, TopicPartition};
+use headwater_client::{Consumer, ConsumerConfig, RebalanceListener, TopicPartition};
 use parking_lot::Mutex;
+
+use crate::support::Cluster;
 
 /// Writes down what it is told.
 #[derive(Default)]
@@ -40,6 +43,20 @@ impl RebalanceListener for Diary {
     async fn on_partitions_lost(&self, _: &Consumer, partitions: &[TopicPartition]) {
         self.note("lost", partitions);
     }
+}
+
+/// A member of the group that `config` names, whose rebalances `diary` writes down.
+pub(crate) fn member(
+    cluster: &Cluster,
+    config: ConsumerConfig,
+    topic: &str,
+    diary: &Arc<Diary>,
+) -> Consumer {
+    let consumer = cluster.client.consumer(config).expect("a consumer");
+    consumer
+        .subscribe([topic], Some(diary.clone()))
+        .expect("a group");
+    consumer
 }
 
 /// Polls all consumers in turn until `condition` holds.
