@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use headwater_coordination::groups::{self, GroupCoordinator};
 use headwater_coordination::transactions::{self, TransactionCoordinator, WriteMarkers};
-use headwater_coordination::{Append, AppendId, LogEntry, Now, Time, Token};
+use headwater_coordination::{Append, AppendId, LogEntry, Now, ProducerIdentity, Time, Token};
+use headwater_storage::ProducerError;
 use headwater_wire::ErrorCode;
 use headwater_wire::records::BatchError;
 
@@ -33,6 +34,13 @@ pub(crate) enum Action<M: Machine> {
     Failed,
 }
 
+/// A write for a producer: of records in its transaction, or of its end.
+pub(crate) struct CoordinatedWrite {
+    pub(super) producer: ProducerIdentity,
+    /// Of a marker.
+    pub(super) coordinator_epoch: Option<i32>,
+}
+
 /// A coordinator's state machine.
 pub(crate) trait Machine: Sized + Send + 'static {
     type Request: Send;
@@ -52,6 +60,14 @@ pub(crate) trait Machine: Sized + Send + 'static {
     /// What to step a loaded machine with so that it forgets topics that are gone.
     fn forget_topics(&self, _is_known: impl Fn(&str) -> bool) -> Option<Self::Input> {
         None
+    }
+    /// What stepping with `input` may write that the log judges by what it knows of producers.
+    fn coordinated_write(_input: &Self::Input) -> Option<CoordinatedWrite> {
+        None
+    }
+    /// What to step with in place of an input whose [`CoordinatedWrite`] the log would refuse.
+    fn fenced(input: Self::Input, _error: &ProducerError) -> Self::Input {
+        input
     }
     fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>);
     fn action(effect: Self::Effect) -> Action<Self>;
@@ -97,6 +113,49 @@ impl Machine for GroupCoordinator {
             .map(str::to_owned)
             .collect();
         (!gone.is_empty()).then_some(groups::Input::TopicsDeleted(gone))
+    }
+
+    fn coordinated_write(input: &Self::Input) -> Option<CoordinatedWrite> {
+        match input {
+            groups::Input::EndTransaction { marker, .. } => Some(CoordinatedWrite {
+                producer: marker.producer,
+                coordinator_epoch: Some(marker.coordinator_epoch),
+            }),
+            groups::Input::Request {
+                request: groups::Request::TxnOffsetCommit(request),
+                ..
+            } => Some(CoordinatedWrite {
+                producer: ProducerIdentity {
+                    id: request.producer_id,
+                    epoch: request.producer_epoch,
+                },
+                coordinator_epoch: None,
+            }),
+            _ => None,
+        }
+    }
+
+    fn fenced(input: Self::Input, error: &ProducerError) -> Self::Input {
+        match input {
+            groups::Input::EndTransaction { token, .. } => {
+                let response = match error {
+                    // A later marker has been here: what this one would end has ended.
+                    ProducerError::EpochFenced { .. } => groups::Response::MarkerWritten,
+                    _ => groups::Response::MarkerFenced,
+                };
+                groups::Input::Fenced { token, response }
+            }
+            groups::Input::Request {
+                token,
+                version,
+                request,
+                ..
+            } => {
+                let response = request.refused(version, ErrorCode::InvalidProducerEpoch);
+                groups::Input::Fenced { token, response }
+            }
+            other => other,
+        }
     }
 
     fn step(&mut self, input: Self::Input, time: Time, out: &mut Vec<Self::Effect>) {

@@ -12,6 +12,7 @@ use headwater_storage::{AppendError, AppendOrigin, Lsn, PartitionLog, ProducerEr
 use headwater_wire::ErrorCode;
 use tokio::sync::oneshot;
 
+use super::COORDINATOR_EPOCH;
 use super::batch;
 use super::coordinator::arrival;
 use super::partition::Partition;
@@ -65,7 +66,7 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
             continue;
         }
         for &index in indexes {
-            match append(node, topic, index, &wanted.marker) {
+            match append(node, topic, index, wanted) {
                 Outcome::Appended(lsn) => {
                     newest = newest.max(Some(lsn));
                     appended.push((topic.clone(), index));
@@ -84,11 +85,24 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
         done.append(&mut appended);
     }
     for (index, answer) in groups {
-        if answer.await == groups::Response::MarkerWritten {
-            done.push((CONSUMER_OFFSETS.to_owned(), index));
+        match answer.await {
+            groups::Response::MarkerWritten => done.push((CONSUMER_OFFSETS.to_owned(), index)),
+            groups::Response::MarkerFenced => say_fenced(CONSUMER_OFFSETS, index, wanted),
+            _ => {}
         }
     }
     done
+}
+
+/// Nothing ends the transaction there until its producer is forgotten, so somebody has to know.
+fn say_fenced(topic: &str, index: i32, wanted: &WriteMarkers) {
+    tracing::error!(
+        topic,
+        partition = index,
+        transactional_id = wanted.transactional_id,
+        producer_id = wanted.marker.producer.id,
+        "a marker is refused because of one with a later coordinator epoch; trying again"
+    );
 }
 
 type GroupAnswer = BoxFuture<'static, groups::Response>;
@@ -156,6 +170,7 @@ pub(crate) async fn write_unasked(
     for (index, answer) in groups {
         let code = match answer.await {
             groups::Response::MarkerWritten => ErrorCode::None,
+            groups::Response::MarkerFenced => ErrorCode::TransactionCoordinatorFenced,
             // As Kafka calls a group coordinator that is not ready.
             _ => ErrorCode::NotLeaderOrFollower,
         };
@@ -176,6 +191,10 @@ fn append_unasked(
         .by_name(topic)
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let log = found.locate(index)?.log;
+    // Kept with the producer, it would fence every marker of the coordinator that there is.
+    if marker.coordinator_epoch > COORDINATOR_EPOCH {
+        return Err(ErrorCode::TransactionCoordinatorFenced);
+    }
     if topic == CONSUMER_OFFSETS {
         return Ok(None);
     }
@@ -210,7 +229,7 @@ enum Outcome {
     Again,
 }
 
-fn append(node: &Node, topic: &str, index: i32, marker: &Marker) -> Outcome {
+fn append(node: &Node, topic: &str, index: i32, wanted: &WriteMarkers) -> Outcome {
     let topics = node.topics.load();
     let log = topics
         .by_name(topic)
@@ -218,25 +237,28 @@ fn append(node: &Node, topic: &str, index: i32, marker: &Marker) -> Outcome {
     match log {
         // A topic that was deleted took the transaction's records with it.
         None => Outcome::Done,
-        Some(log) => append_to(node, log, marker),
+        Some(log) => match append_to(node, log, &wanted.marker) {
+            Err(AppendError::Producer(ProducerError::CoordinatorFenced { .. })) => {
+                say_fenced(topic, index, wanted);
+                Outcome::Again
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a transaction's marker could not be written, trying again");
+                Outcome::Again
+            }
+            Ok(outcome) => outcome,
+        },
     }
 }
 
-fn append_to(node: &Node, log: &PartitionLog, marker: &Marker) -> Outcome {
+fn append_to(node: &Node, log: &PartitionLog, marker: &Marker) -> Result<Outcome, AppendError> {
     let at = Timestamp::from_millis(node.clock.wall().as_millis());
-    let Ok(batch) = batch::encode_marker(marker, at) else {
-        return Outcome::Again;
-    };
+    let batch = batch::encode_marker(marker, at)?;
     match log.append(&[batch], origin(marker)) {
-        Ok(appended) => Outcome::Appended(appended.lsn),
-        Err(AppendError::Unusable(Unusable::Deleted(_))) => Outcome::Done,
+        Ok(appended) => Ok(Outcome::Appended(appended.lsn)),
+        Err(AppendError::Unusable(Unusable::Deleted(_))) => Ok(Outcome::Done),
         // A later marker has been here: what this one would end has ended.
-        Err(AppendError::Producer(
-            ProducerError::EpochFenced { .. } | ProducerError::CoordinatorFenced { .. },
-        )) => Outcome::Done,
-        Err(error) => {
-            tracing::warn!(%error, "a transaction's marker could not be written, trying again");
-            Outcome::Again
-        }
+        Err(AppendError::Producer(ProducerError::EpochFenced { .. })) => Ok(Outcome::Done),
+        Err(error) => Err(error),
     }
 }

@@ -54,6 +54,10 @@ pub(crate) struct Coordinators {
     loads: Semaphore,
 }
 
+/// The epoch of every transaction coordinator: one node leads every partition for as long as it
+/// exists, so there is no former coordinator to be told from it.
+const COORDINATOR_EPOCH: i32 = 0;
+
 /// Partitions that are replayed at a time.
 const LOADS_AT_A_TIME: usize = 4;
 
@@ -158,7 +162,5 @@ fn empty_transactions(node: &Node) -> TransactionCoordinator {
         offsets_topic_partitions,
         ..TransactionConfig::default()
     };
-    // One node leads every partition for as long as it exists, so there is no former coordinator
-    // to be told from it.
-    TransactionCoordinator::new(config, 0)
+    TransactionCoordinator::new(config, COORDINATOR_EPOCH)
 }

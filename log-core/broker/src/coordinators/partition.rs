@@ -238,9 +238,32 @@ impl<M: Machine> Partition<M> {
     }
 
     fn step(&self, state: &mut State<M>, input: M::Input) {
+        let input = match &state.phase {
+            Phase::Active => self.checked(input),
+            Phase::Loading(_) | Phase::Closed => input,
+        };
         let mut effects = Vec::new();
         state.machine.step(input, self.time(), &mut effects);
         self.carry_out(state, effects);
+    }
+
+    /// A machine cannot take back what it did when the log refuses a producer's write, so the log is
+    /// asked before. Nobody else writes for producers to it in between.
+    fn checked(&self, input: M::Input) -> M::Input {
+        let Some(write) = M::coordinated_write(&input) else {
+            return input;
+        };
+        let (id, epoch) = (write.producer.id, write.producer.epoch);
+        let checked = self
+            .log
+            .check_coordinated(id, epoch, write.coordinator_epoch);
+        match checked {
+            Ok(()) => input,
+            Err(error) => {
+                tracing::warn!(%error, "a write in a transaction was refused");
+                M::fenced(input, &error)
+            }
+        }
     }
 
     fn carry_out(&self, state: &mut State<M>, effects: Vec<M::Effect>) {
@@ -250,7 +273,11 @@ impl<M: Machine> Partition<M> {
                 Action::Append { id, append } if !has_failed => match self.append(&append) {
                     Ok(lsn) => state.unsynced = Some((id, lsn)),
                     Err(error) => {
-                        tracing::error!(%error, "a coordinator cannot write its log");
+                        if error.is_of_batch() {
+                            tracing::error!(%error, "a coordinator's log refused what it wrote");
+                        } else {
+                            tracing::error!(%error, "a coordinator cannot write its log");
+                        }
                         has_failed = true;
                     }
                 },
@@ -299,4 +326,18 @@ enum AppendFailed {
     Batch(#[from] headwater_wire::records::BatchError),
     #[error(transparent)]
     Log(#[from] headwater_storage::AppendError),
+}
+
+impl AppendFailed {
+    /// Whether the batch is at fault, which a machine checks before it writes; otherwise the log is.
+    fn is_of_batch(&self) -> bool {
+        use headwater_storage::AppendError;
+        match self {
+            Self::Batch(_) => true,
+            Self::Log(error) => matches!(
+                error,
+                AppendError::Producer(_) | AppendError::TooLarge { .. } | AppendError::Batch(_)
+            ),
+        }
+    }
 }

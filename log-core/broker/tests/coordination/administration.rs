@@ -41,7 +41,17 @@ async fn mark(
     committed: bool,
     transaction_version: i8,
 ) -> ErrorCode {
-    let marker = WritableTxnMarker {
+    let marker = marker(producer, place, committed, transaction_version);
+    write_marker(node, marker).await
+}
+
+fn marker(
+    producer: Producer,
+    place: (&str, i32),
+    committed: bool,
+    transaction_version: i8,
+) -> WritableTxnMarker {
+    WritableTxnMarker {
         producer_id: producer.id,
         producer_epoch: producer.epoch,
         transaction_result: committed,
@@ -51,13 +61,17 @@ async fn mark(
         }],
         coordinator_epoch: 0,
         transaction_version,
-    };
+    }
+}
+
+async fn write_marker(node: &Node, marker: WritableTxnMarker) -> ErrorCode {
+    let producer_id = marker.producer_id;
     let request = WriteTxnMarkersRequest {
         markers: vec![marker],
     };
     let response = node.call(2, request).await;
     let marker = &response.markers[0];
-    assert_eq!(marker.producer_id, producer.id);
+    assert_eq!(marker.producer_id, producer_id);
     error(marker.topics[0].partitions[0].error_code)
 }
 
@@ -168,11 +182,57 @@ async fn offsets_that_hang_are_ended() {
         node.committed(0).await,
         Err(ErrorCode::UnstableOffsetCommit)
     );
-    let place = headwater_coordination::placement::group_partition(GROUP, 50);
-    let offsets = ("__consumer_offsets", place);
     assert_eq!(
-        mark(&node, producer, offsets, false, 0).await,
+        mark(&node, producer, offsets_place(), false, 0).await,
         ErrorCode::None
     );
     assert_eq!(node.committed(0).await, Ok(-1));
+}
+
+/// The partition of `__consumer_offsets` that holds [`GROUP`].
+fn offsets_place() -> (&'static str, i32) {
+    let place = headwater_coordination::placement::group_partition(GROUP, 50);
+    ("__consumer_offsets", place)
+}
+
+#[tokio::test]
+async fn a_marker_of_a_coordinator_that_is_not_is_refused() {
+    let node = Node::start().await;
+    let producer = node.init(60_000).await.expect("a producer");
+    node.produce_in(12, producer, (0, 0), "kept").await;
+    assert_eq!(node.txn_commit_in(5, producer, 0, 9).await, ErrorCode::None);
+    for place in [(TOPIC, 0), offsets_place()] {
+        let foreign = WritableTxnMarker {
+            coordinator_epoch: 7,
+            ..marker(producer, place, false, 0)
+        };
+        assert_eq!(
+            write_marker(&node, foreign).await,
+            ErrorCode::TransactionCoordinatorFenced
+        );
+    }
+    let producer = node.end_v2(producer, true).await.expect("committed");
+    node.becomes_visible(0, &["kept"]).await;
+    node.becomes_committed(0, 9).await;
+    node.produce_in(12, producer, (0, 0), "too").await;
+    node.end_v2(producer, true).await.expect("committed");
+    node.becomes_visible(0, &["kept", "too"]).await;
+}
+
+#[tokio::test]
+async fn a_refused_marker_leaves_the_groups_of_its_partition_alone() {
+    let node = Node::start().await;
+    let producer = node.init(60_000).await.expect("a producer");
+    assert_eq!(node.txn_commit_in(5, producer, 0, 9).await, ErrorCode::None);
+    let producer = node.end_v2(producer, true).await.expect("committed");
+    node.becomes_committed(0, 9).await;
+    let former = WritableTxnMarker {
+        coordinator_epoch: -1,
+        ..marker(producer, offsets_place(), true, 0)
+    };
+    assert_eq!(
+        write_marker(&node, former).await,
+        ErrorCode::TransactionCoordinatorFenced
+    );
+    assert_eq!(node.committed(0).await, Ok(9));
 }

@@ -75,4 +75,7 @@ pub enum Response {
     MarkerWritten,
     /// The end of a transaction could not be written; it must be tried again.
     MarkerNotWritten,
+    /// The partition has had a marker of a later transaction coordinator from the producer: this
+    /// end of a transaction cannot be written.
+    MarkerFenced,
 }

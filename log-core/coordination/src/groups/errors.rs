@@ -347,6 +347,8 @@ pub(super) fn fail_response(response: Response, code: ErrorCode) -> Response {
             }
             Response::Delete(response)
         }
-        Response::MarkerWritten | Response::MarkerNotWritten => Response::MarkerNotWritten,
+        Response::MarkerWritten | Response::MarkerNotWritten | Response::MarkerFenced => {
+            Response::MarkerNotWritten
+        }
     }
 }

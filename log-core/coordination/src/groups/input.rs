@@ -17,6 +17,7 @@ use headwater_wire::messages::sync_group::SyncGroupRequest;
 use headwater_wire::messages::txn_offset_commit::TxnOffsetCommitRequest;
 use uuid::Uuid;
 
+use super::effect::Response;
 use super::topics::Topics;
 use crate::{AppendId, Marker, Token};
 
@@ -105,6 +106,14 @@ pub enum Input {
         token: Token,
         /// Whose transaction, and how it ended.
         marker: Marker,
+    },
+    /// A request that the log would refuse to have written, as the caller saw: it changes nothing,
+    /// and is answered so once all before it is durable.
+    Fenced {
+        /// Its name until the reply.
+        token: Token,
+        /// The answer.
+        response: Response,
     },
     /// These topics no longer exist; their offsets are dropped (KAFKA-2000).
     TopicsDeleted(BTreeSet<String>),

@@ -35,6 +35,10 @@ impl GroupCoordinator {
             Input::EndTransaction { token, marker } => {
                 self.end_transaction(token, marker, time, out);
             }
+            Input::Fenced { token, response } => {
+                let (_, mut cx) = self.split(time, out);
+                cx.reply(cx.outbox.last(), token, response);
+            }
             Input::TopicsDeleted(topics) => self.topics_deleted(&topics, time, out),
             Input::Durable(upto) => self.outbox.durable(upto, out),
             Input::AppendFailed => {
@@ -214,6 +218,10 @@ fn refuse(input: Input, out: &mut Vec<Effect>) {
             (token, errors::refusal(request, version, code))
         }
         Input::EndTransaction { token, .. } => (token, Response::MarkerNotWritten),
+        Input::Fenced { token, response } => {
+            let code = ErrorCode::CoordinatorLoadInProgress;
+            (token, errors::fail_response(response, code))
+        }
         Input::TopicsDeleted(_) | Input::Durable(_) | Input::AppendFailed | Input::Wake => return,
     };
     out.push(Effect::Reply { token, response });

@@ -39,7 +39,7 @@ pub(crate) use state::{View, Writer};
 
 use crate::config::{Durability, LogConfig};
 use crate::core::Core;
-use crate::error::{ChangeError, Unusable};
+use crate::error::{ChangeError, ProducerError, Unusable};
 use crate::id::TopicPartitionId;
 use crate::lsn::Lsn;
 use crate::segment::Segment;
@@ -145,6 +145,24 @@ impl PartitionLog {
             .lock()
             .producers
             .has_open_transaction(producer_id, epoch)
+    }
+
+    /// Whether a coordinator's append ([`AppendOrigin::Coordinator`]) for a producer would get past
+    /// the check of producers: records of a transaction, or, with a coordinator's epoch, a marker.
+    /// For those who cannot take back what they did before they append.
+    ///
+    /// # Errors
+    /// [`ProducerError`], as the append would be refused with.
+    pub fn check_coordinated(
+        &self,
+        producer_id: i64,
+        epoch: i16,
+        coordinator_epoch: Option<i32>,
+    ) -> Result<(), ProducerError> {
+        let writer = self.writer.lock();
+        writer
+            .producers
+            .check_coordinated(producer_id, epoch, coordinator_epoch)
     }
 
     /// Notes that a client's batch was refused for now, because the partition was not seen to be in

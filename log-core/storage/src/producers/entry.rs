@@ -70,12 +70,27 @@ impl Producer {
         ))
     }
 
-    pub(super) fn check_epoch(&self, header: &BatchHeader) -> Result<(), ProducerError> {
-        if header.producer_epoch < self.epoch {
+    pub(super) fn check_epoch(&self, producer_id: i64, found: i16) -> Result<(), ProducerError> {
+        if found < self.epoch {
             return Err(ProducerError::EpochFenced {
-                producer_id: header.producer_id,
-                found: header.producer_epoch,
+                producer_id,
+                found,
                 current: self.epoch,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_coordinator(
+        &self,
+        producer_id: i64,
+        found: i32,
+    ) -> Result<(), ProducerError> {
+        if found < self.coordinator_epoch {
+            return Err(ProducerError::CoordinatorFenced {
+                producer_id,
+                found,
+                current: self.coordinator_epoch,
             });
         }
         Ok(())
@@ -99,14 +114,7 @@ impl Producer {
                 current: self.epoch,
             });
         }
-        if marker.coordinator_epoch < self.coordinator_epoch {
-            return Err(ProducerError::CoordinatorFenced {
-                producer_id: header.producer_id,
-                found: marker.coordinator_epoch,
-                current: self.coordinator_epoch,
-            });
-        }
-        Ok(())
+        self.check_coordinator(header.producer_id, marker.coordinator_epoch)
     }
 
     /// A new epoch starts at 0, also that of a producer known only by markers. What is known under

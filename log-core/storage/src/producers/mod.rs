@@ -80,7 +80,7 @@ impl ProducerStates {
                 last_offset,
             });
         }
-        producer.check_epoch(header)?;
+        producer.check_epoch(header.producer_id, header.producer_epoch)?;
         match marker {
             Some(marker) => producer.check_marker(header, marker, origin)?,
             None => {
@@ -94,6 +94,24 @@ impl ProducerStates {
             }
         }
         Ok(Verdict::Append)
+    }
+
+    /// Judges what a coordinator is about to write for a producer: records of its transaction, or,
+    /// with a coordinator's epoch, the marker that ends it.
+    pub(crate) fn check_coordinated(
+        &self,
+        producer_id: i64,
+        epoch: i16,
+        coordinator_epoch: Option<i32>,
+    ) -> Result<(), ProducerError> {
+        let Some(producer) = self.producers.get(&producer_id) else {
+            return Ok(());
+        };
+        producer.check_epoch(producer_id, epoch)?;
+        match coordinator_epoch {
+            Some(found) => producer.check_coordinator(producer_id, found),
+            None => Ok(()),
+        }
     }
 
     /// Judges batches that are appended together, each as if those before it were appended.
