@@ -190,6 +190,11 @@ impl Cx<'_> {
             <= self.config.max_append_bytes
     }
 
+    /// Whether values of these sizes can be written as one batch, whatever else is in it.
+    pub(super) fn has_room_for(&self, sizes: impl Iterator<Item = usize>) -> bool {
+        sizes.fold(BATCH_OVERHEAD, usize::saturating_add) <= self.config.max_append_bytes
+    }
+
     /// Answers once `after` is durable.
     pub(super) fn reply(&mut self, after: AppendId, token: Token, response: Response) {
         self.outbox

@@ -13,6 +13,7 @@ use super::group::{Group, State};
 use super::input::Client;
 use super::member::{Member, MemberId, NAME_MAX, Waiting, millis};
 use super::rebalance;
+use super::records;
 use super::subscription::subscribed_topics;
 use crate::{Time, Token};
 
@@ -109,6 +110,9 @@ fn check_request(
         Err(ErrorCode::InvalidGroupId)
     } else if is_too_long {
         Err(ErrorCode::InvalidRequest)
+    } else if !cx.has_room_for(request.protocols.iter().map(|one| one.metadata.len())) {
+        // As Kafka calls what cannot be written.
+        Err(ErrorCode::UnknownServerError)
     } else if session < cx.config.min_session_timeout || session > cx.config.max_session_timeout {
         Err(ErrorCode::InvalidSessionTimeout)
     } else {
@@ -248,6 +252,11 @@ fn replace_static_member(
 
 /// Lets a returned static member go on in the current generation, without a rebalance.
 fn reply_to_returned(cx: &mut Cx<'_>, group: &mut Group, id: &MemberId, leader_before: String) {
+    if !records::group_record(group).is_ok_and(|record| cx.fits(std::slice::from_ref(&record))) {
+        // The end of the rebalance tells the members so.
+        rebalance::prepare(cx, group);
+        return;
+    }
     let Some(waiting) = group.members.get_mut(id).and_then(|member| {
         member.is_new = false;
         member.joining.take()

@@ -514,3 +514,36 @@ fn groups_are_listed_with_their_type_and_state() {
     assert!(list(&mut world, &["Empty"], &[]).is_empty());
     assert!(list(&mut world, &[], &["classic"]).is_empty());
 }
+
+/// A coordinator whose batches hold 10,000 bytes.
+fn small_batches() -> World {
+    World::with(GroupConfig {
+        max_append_bytes: 10_000,
+        initial_rebalance_delay: Duration::ZERO,
+        ..GroupConfig::default()
+    })
+}
+
+#[test]
+fn a_member_that_cannot_be_written_is_refused_alone() {
+    let mut world = small_batches();
+    world.topics.set("t", 2);
+    let mut a = Consumer::new("a", &["t"]);
+    assert_eq!(a.beat(&mut world), ErrorCode::None);
+    let written = world.log.len();
+    let topics: Vec<String> = (0..2_000).map(|n| format!("topic-{n}")).collect();
+    let mut large = Consumer {
+        topics: topics.clone(),
+        ..Consumer::new("b", &[])
+    };
+    assert_eq!(large.beat(&mut world), ErrorCode::UnknownServerError);
+    let grown = ConsumerGroupHeartbeatRequest {
+        subscribed_topic_names: Some(topics),
+        ..a.request()
+    };
+    let response = world.beat(grown);
+    assert_eq!(error(response.error_code), ErrorCode::UnknownServerError);
+    assert_eq!(world.log.len(), written, "nothing is written for either");
+    assert_eq!(a.beat(&mut world), ErrorCode::None);
+    assert_eq!(world.described().members.len(), 1);
+}

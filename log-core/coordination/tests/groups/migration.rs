@@ -262,3 +262,33 @@ fn groups_without_members_change_freely() {
     assert_eq!(world.heartbeat(&again, 1), ErrorCode::None);
     assert_eq!(world.fetched(0), 7, "offsets of {GROUP} stay");
 }
+
+#[test]
+fn a_classic_member_that_cannot_be_written_is_refused_alone() {
+    let mut world = World::with(GroupConfig {
+        max_append_bytes: 10_000,
+        initial_rebalance_delay: Duration::ZERO,
+        ..GroupConfig::default()
+    });
+    world.topics.set("t", 2);
+    let large = || {
+        let mut request = classic("", &[]);
+        let subscription = ConsumerProtocolSubscription {
+            topics: vec!["t".to_owned()],
+            user_data: Some(Bytes::from(vec![7; 20_000])),
+            ..Default::default()
+        };
+        request.protocols[0].metadata =
+            internal::encode(&subscription, 3).expect("it can be encoded");
+        request
+    };
+    let refused = world.join(3, large());
+    assert_eq!(error(refused.error_code), ErrorCode::UnknownServerError);
+    let mut member = Consumer::new("a", &["t"]);
+    assert_eq!(member.beat(&mut world), ErrorCode::None);
+    let written = world.log.len();
+    let refused = world.join(3, large());
+    assert_eq!(error(refused.error_code), ErrorCode::UnknownServerError);
+    assert_eq!(world.log.len(), written, "nothing is written for it");
+    assert_eq!(member.beat(&mut world), ErrorCode::None);
+}

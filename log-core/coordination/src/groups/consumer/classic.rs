@@ -13,7 +13,7 @@ use headwater_wire::messages::leave_group::{MemberIdentity, MemberResponse};
 use headwater_wire::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
 
 use super::assignment::without_epochs;
-use super::edit::Edit;
+use super::edit::{self, Edit};
 use super::group::ConsumerGroup;
 use super::heartbeat::{self, Subscriber};
 use super::leave::fence;
@@ -55,6 +55,10 @@ pub(in crate::groups) fn join(
         return Err((ErrorCode::MemberIdRequired, id.to_string()));
     }
     let subscriber = find(consumer, request, &id).map_err(refuse)?;
+    let alone = metadata(&Metadata::default(), request, &subscription, &join.client);
+    if !edit::fits(cx, &group_id, &id, &alone) {
+        return Err(refuse(ErrorCode::UnknownServerError));
+    }
     let goes_back = match &subscriber {
         Subscriber::Known(member) => downgrade::is_due_for(cx, consumer, member),
         Subscriber::Returned(member) => downgrade::is_due_for(cx, consumer, member),

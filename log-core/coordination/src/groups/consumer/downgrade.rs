@@ -22,6 +22,7 @@ pub(in crate::groups) fn is_due(cx: &Cx<'_>, group: &ConsumerGroup, leaving: &[M
     remaining.peek().is_some()
         && remaining.all(ConsumerMember::uses_classic_protocol)
         && fits(cx, group.members.len().saturating_sub(leaving.len()))
+        && can_be_written(cx, group)
 }
 
 /// Whether the group is to become classic when this member, the last of the consumer protocol,
@@ -34,10 +35,20 @@ pub(in crate::groups) fn is_due_for(
     !returned.uses_classic_protocol()
         && group.classic_members() + 1 == group.members.len()
         && fits(cx, group.members.len())
+        && can_be_written(cx, group)
 }
 
 fn fits(cx: &Cx<'_>, members: usize) -> bool {
     cx.config.migration_policy.allows_downgrade() && members <= cx.config.max_size
+}
+
+/// Whether what the members say of their protocols fits in the one record of a classic group.
+fn can_be_written(cx: &Cx<'_>, group: &ConsumerGroup) -> bool {
+    let members = group.members.values();
+    let classic = members.filter_map(|member| member.metadata.classic.as_ref());
+    let protocols = classic.flat_map(|classic| &classic.supported_protocols);
+    let bytes: usize = protocols.map(|protocol| protocol.metadata.len()).sum();
+    bytes <= cx.config.max_append_bytes
 }
 
 /// Turns the group into a classic one in the generation of its epoch, with its target as the

@@ -2,7 +2,7 @@
 
 use super::change::{Change, GroupEpoch};
 use super::group::ConsumerGroup;
-use super::member::ConsumerMember;
+use super::member::{ConsumerMember, Metadata};
 use crate::Record;
 use crate::groups::coordinator::Cx;
 use crate::groups::group::{Group, GroupId};
@@ -79,6 +79,20 @@ pub(in crate::groups) fn records(id: &GroupId, changes: &[Change]) -> Vec<Record
         .iter()
         .flat_map(|change| change.to_record(id))
         .collect()
+}
+
+/// Whether what a member says about itself can be written as one batch. Nothing else that a sender
+/// sizes is written for a group.
+pub(in crate::groups) fn fits(
+    cx: &Cx<'_>,
+    group: &str,
+    id: &MemberId,
+    metadata: &Metadata,
+) -> bool {
+    let change = Change::Member(id.clone(), Some(metadata.clone()));
+    change
+        .to_record(group)
+        .is_ok_and(|record| cx.fits(std::slice::from_ref(&record)))
 }
 
 /// Ends the group of the consumer protocol in `group`; its offsets stay.

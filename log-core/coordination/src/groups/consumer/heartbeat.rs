@@ -14,7 +14,7 @@ use super::edit::Edit;
 use super::group::ConsumerGroup;
 use super::member::{ConsumerMember, JOINING, LEAVING, LEAVING_FOR_A_WHILE, MemberState, Metadata};
 use super::reconcile::Step;
-use super::{leave, sessions, target, upgrade, validate};
+use super::{edit, leave, sessions, target, upgrade, validate};
 use crate::groups::coordinator::{Cx, GroupCoordinator, forget_if_untouched, get_or_create};
 use crate::groups::effect::{Effect, Response};
 use crate::groups::errors;
@@ -99,6 +99,13 @@ fn join_or_stay(
     };
     let mut records = Vec::new();
     check_room(cx, group, &id)?;
+    // What it leaves out was checked when it came.
+    if request.subscribed_topic_names.is_some() {
+        let alone = updated(&Metadata::default(), &request, client.clone());
+        if !edit::fits(cx, &group.id, &id, &alone) {
+            return Err(too_large(&group.id));
+        }
+    }
     if request.member_epoch == JOINING {
         records = upgrade::make_consumer_group(cx, group)?;
     }
@@ -135,6 +142,15 @@ fn check_room(cx: &Cx<'_>, group: &Group, id: &MemberId) -> Result<(), Refusal> 
         return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
     }
     Ok(())
+}
+
+/// As Kafka calls what cannot be written.
+fn too_large(group: &str) -> Refusal {
+    let message = format!(
+        "what the member says about itself is too large to be kept for group {group}; subscribe to \
+         fewer topics"
+    );
+    Refusal::new(ErrorCode::UnknownServerError, message)
 }
 
 /// Who a heartbeat comes from.

@@ -7,7 +7,7 @@ use headwater_wire::internal::consumer_group::{ClassicMemberMetadata, ClassicPro
 
 use super::assignment::{Partitions, with_epoch};
 use super::change::{Change, GroupEpoch, TargetEpoch};
-use super::edit::Edit;
+use super::edit::{self, Edit};
 use super::group::ConsumerGroup;
 use super::member::{Current, MemberState, Metadata};
 use super::sessions;
@@ -37,6 +37,14 @@ pub(in crate::groups) fn make_consumer_group(
     } else {
         check_upgrade(cx, group)?;
         let members = translate(group, cx.topics)?;
+        let mut all = members.iter();
+        if !all.all(|(id, metadata, _)| edit::fits(cx, &group.id, id, metadata)) {
+            let message = format!(
+                "classic group {} is not upgraded: what a member says about itself is too large",
+                group.id
+            );
+            return Err(Refusal::new(ErrorCode::GroupIdNotFound, message));
+        }
         rebalance::fail_waiting(cx, group, ErrorCode::RebalanceInProgress);
         records.extend(records::group_tombstone(&group.id));
         let mut edit = Edit::new(&group.id, &mut consumer);
