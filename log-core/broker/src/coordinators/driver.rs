@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::machine::{LoadError, Machine};
 use super::partition::Partition;
+use super::rounds::Load;
 use crate::node::Node;
 
 /// Pause after a partition could not be loaded, before it is tried again.
@@ -24,7 +25,7 @@ pub(super) struct Kind<M: Machine> {
     /// An empty machine, to be loaded.
     pub(super) empty: fn(&Node) -> M,
     /// Ends transactions elsewhere and tells the partition so.
-    pub(super) write_markers: fn(&Arc<Node>, &Arc<Partition<M>>, WriteMarkers),
+    pub(super) write_markers: fn(&Arc<Node>, &Arc<Partition<M>>, Load, WriteMarkers),
     /// Takes a producer id and tells the partition.
     pub(super) give_producer_id: fn(&Arc<Node>, &Arc<Partition<M>>),
 }
@@ -64,13 +65,15 @@ async fn drive<M: Machine>(node: &Arc<Node>, kind: Kind<M>, partition: &Arc<Part
         let work = partition.take_work();
         if work.must_load {
             syncing = None;
+            partition.rounds.end().await;
             if load(node, kind, partition).await.is_err() {
                 return;
             }
             continue;
         }
         for markers in work.markers {
-            (kind.write_markers)(node, partition, markers);
+            let load = partition.rounds.load().await;
+            (kind.write_markers)(node, partition, load, markers);
         }
         if work.wants_producer_id {
             (kind.give_producer_id)(node, partition);

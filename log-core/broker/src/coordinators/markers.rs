@@ -17,22 +17,25 @@ use super::batch;
 use super::coordinator::arrival;
 use super::partition::Partition;
 use super::relaxed;
+use super::rounds::Load;
 use crate::internal_topics::CONSUMER_OFFSETS;
 use crate::node::Node;
 
 /// Pause before markers that could not be written are tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Writes the markers, however often it takes, and tells `coordinator` when they are durable.
+/// Writes the markers, however often it takes, and tells `coordinator` when they are durable. Ends
+/// before that if the coordinator is loaded anew after `load`: it asks again then.
 pub(super) fn write(
     node: &Arc<Node>,
     coordinator: &Arc<Partition<TransactionCoordinator>>,
+    load: Load,
     wanted: WriteMarkers,
 ) {
     let (writer, coordinator) = (Arc::clone(node), Arc::clone(coordinator));
     node.spawn("transaction markers", async move {
         let mut left = wanted.clone();
-        loop {
+        while let Some(round) = coordinator.rounds.begin(load).await {
             let written = write_once(&writer, &left).await;
             for (topic, index) in &written {
                 if let Some(indexes) = left.partitions.get_mut(topic) {
@@ -48,6 +51,7 @@ pub(super) fn write(
                 });
                 return;
             }
+            drop(round);
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     });

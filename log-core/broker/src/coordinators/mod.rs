@@ -15,6 +15,7 @@ mod markers;
 mod partition;
 mod producer_ids;
 mod relaxed;
+mod rounds;
 mod turns;
 mod view;
 mod writes;
@@ -67,7 +68,7 @@ impl Coordinators {
             topic: CONSUMER_OFFSETS,
             empty: empty_groups,
             // Group coordinators end transactions of others and have none of their own.
-            write_markers: |_, _, _| {},
+            write_markers: |_, _, _, _| {},
             give_producer_id: |_, _| {},
         };
         let transactions = Kind {

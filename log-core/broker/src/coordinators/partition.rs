@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::batch;
 use super::machine::{Action, LoadError, Machine};
+use super::rounds::Rounds;
 use crate::node::Node;
 use crate::topics::TopicMap;
 
@@ -31,6 +32,8 @@ pub(crate) struct Partition<M: Machine> {
     state: Mutex<State<M>>,
     /// There is work for the partition's task.
     changed: Notify,
+    /// The markers that are being written for it.
+    pub(super) rounds: Rounds,
     /// The topics as they were before the first request came; let go of once loaded.
     topics: Mutex<Option<Arc<TopicMap>>>,
 }
@@ -88,6 +91,7 @@ impl<M: Machine> Partition<M> {
             clock,
             state: Mutex::new(state),
             changed: Notify::new(),
+            rounds: Rounds::default(),
             topics: Mutex::new(Some(topics)),
         }
     }
