@@ -157,6 +157,9 @@ pub enum ProducerError {
     /// A plain batch inside a transaction of the same producer. Kafka's `INVALID_TXN_STATE`.
     #[error("producer {0} sent a batch outside its open transaction")]
     NotTransactional(i64),
+    /// The transaction ended while a write in it was verified. Kafka's `INVALID_TXN_STATE`.
+    #[error("the transaction of producer {0} ended before its batch could be appended")]
+    TransactionEnded(i64),
     /// A marker of a coordinator that was replaced. Kafka's `TRANSACTION_COORDINATOR_FENCED`.
     #[error(
         "marker for producer {producer_id} has coordinator epoch {found}, but {current} took over"

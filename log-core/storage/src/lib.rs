@@ -52,7 +52,7 @@ pub use lsn::Lsn;
 pub use options::{Background, JournalOptions, StorageOptions};
 pub use partition::{
     AbortedTransaction, AppendOrigin, Appended, DurableState, PartitionLog, ProducerSummary,
-    TimestampOffset,
+    TimestampOffset, Verification,
 };
 pub use raft::{Log, LogError, Register, RegisterError};
 pub use storage::{KnownPartition, Owner, Recovery, Storage};

@@ -227,6 +227,35 @@ fn transactions_hold_the_last_stable_offset_until_their_marker_is_durable() {
 }
 
 #[test]
+fn a_write_is_refused_if_its_transaction_ended_while_it_was_verified() {
+    let disk = SimDisk::new();
+    let node = Node::start(&disk, &[]);
+    let log = node.create(id(1, 0), &small_config());
+    let write = |id| producer_batch(id, 0, 0, &[b"late"], true);
+    let end = |id| {
+        let marker = marker(id, 0, TransactionResult::Commit);
+        log.append(&[marker], AppendOrigin::Coordinator).unwrap()
+    };
+    let (first, second) = (log.begin_verification(), log.begin_verification());
+    end(7);
+    let refused = first.append(&[write(7)]);
+    assert!(
+        matches!(
+            refused,
+            Err(AppendError::Producer(ProducerError::TransactionEnded(7)))
+        ),
+        "{refused:?}"
+    );
+    assert!(!log.has_open_transaction(7, 0));
+    second.append(&[write(8)]).unwrap();
+    let third = log.begin_verification();
+    drop((first, second));
+    third.append(&[write(7)]).unwrap();
+    drop(third);
+    assert!(log.has_open_transaction(7, 0) && log.has_open_transaction(8, 0));
+}
+
+#[test]
 fn truncation_goes_back_in_every_respect() {
     let disk = SimDisk::new();
     let config = small_config();

@@ -29,6 +29,12 @@ struct Incoming<'a> {
     body: &'a [u8],
 }
 
+/// Who appends, and after how many markers that was verified.
+struct Claim {
+    origin: AppendOrigin,
+    verified: Option<u64>,
+}
+
 impl PartitionLog {
     /// Appends batches whose checksums were verified. They are readable and may be acknowledged once
     /// the journal is durable up to the answer's `lsn`.
@@ -41,6 +47,16 @@ impl PartitionLog {
         &self,
         batches: &[RecordBatch],
         origin: AppendOrigin,
+    ) -> Result<Appended, AppendError> {
+        self.append_since(batches, origin, None)
+    }
+
+    /// `verified` is the number of markers after which the write was verified.
+    pub(super) fn append_since(
+        &self,
+        batches: &[RecordBatch],
+        origin: AppendOrigin,
+        verified: Option<u64>,
     ) -> Result<Appended, AppendError> {
         let stamped;
         let mut log_append_time = None;
@@ -62,7 +78,8 @@ impl PartitionLog {
             });
         }
         let (writer, reservation) = self.lock_with_room(bytes)?;
-        let mut appended = self.append_locked(writer, reservation, incoming, bytes, origin)?;
+        let claim = Claim { origin, verified };
+        let mut appended = self.append_locked(writer, reservation, incoming, bytes, claim)?;
         appended.log_append_time = log_append_time;
         Ok(appended)
     }
@@ -94,7 +111,7 @@ impl PartitionLog {
         reservation: Option<Reservation<'_>>,
         mut incoming: Vec<Incoming<'_>>,
         bytes: u64,
-        origin: AppendOrigin,
+        Claim { origin, verified }: Claim,
     ) -> Result<Appended, AppendError> {
         let writer = &mut *guard;
         self.core.medium.check()?;
@@ -113,6 +130,11 @@ impl PartitionLog {
                 lsn: writer.last_lsn,
                 duplicate: true,
             });
+        }
+        if let Some(since) = verified {
+            for batch in &incoming {
+                writer.verifying.check(batch.header.producer_id, since)?;
+            }
         }
         self.assign(writer, &mut incoming, origin)?;
         let (first, last) = match (incoming.first(), incoming.last()) {
@@ -250,6 +272,9 @@ impl PartitionLog {
             && let Some(segment) = self.view.read().segments.last()
         {
             segment.aborted.write().push(aborted);
+        }
+        if marker.is_some() {
+            writer.verifying.note_marker(header.producer_id);
         }
         writer.end = header.next_offset();
     }

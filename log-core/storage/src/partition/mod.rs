@@ -18,6 +18,7 @@ mod search;
 mod state;
 mod trim;
 mod truncate;
+mod verification;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -36,6 +37,7 @@ pub(crate) use durable::DurableWatch;
 pub(crate) use epochs::LeaderEpochs;
 pub(crate) use roll::{put_aborted, take_aborted};
 pub(crate) use state::{View, Writer};
+pub use verification::Verification;
 
 use crate::config::{Durability, LogConfig};
 use crate::core::Core;

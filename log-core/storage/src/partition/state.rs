@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::verification::Verifying;
 use super::{DurableState, LeaderEpochs};
 use crate::checkpoint::SegmentEnd;
 use crate::error::Unusable;
@@ -17,6 +18,7 @@ pub(crate) struct Writer {
     /// As journaled; the view's follows once that is durable.
     pub(super) log_start: i64,
     pub(super) producers: ProducerStates,
+    pub(super) verifying: Verifying,
     pub(super) epochs: LeaderEpochs,
     pub(super) leader_epoch: i32,
     /// Grows with every truncation, so that a sync begun before it proves nothing after it.
@@ -66,6 +68,7 @@ impl Writer {
             end: 0,
             log_start: 0,
             producers: ProducerStates::default(),
+            verifying: Verifying::default(),
             epochs: LeaderEpochs::default(),
             leader_epoch: 0,
             generation: 0,

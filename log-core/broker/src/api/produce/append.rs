@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headwater_coordination::ProducerIdentity;
-use headwater_storage::{AppendError, AppendOrigin, Lsn, ProducerError, Unusable};
+use headwater_storage::{AppendError, AppendOrigin, Lsn, ProducerError, Unusable, Verification};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest};
 use headwater_wire::records::{BATCH_HEADER_LEN, BatchHeader, NO_TIMESTAMP, RecordBatch};
@@ -51,6 +51,13 @@ impl Outcome {
             log_start: -1,
         }
     }
+}
+
+/// How a batch is appended.
+enum Write<'a> {
+    As(AppendOrigin),
+    /// If its transaction has not ended since its coordinator was asked.
+    Verified(Verification<'a>),
 }
 
 /// What the partitions of one request have in common.
@@ -120,8 +127,8 @@ impl<'a> Appending<'a> {
         let config = &located.topic.config;
         let batch = validate(config, batch, self.now)?;
         let batch = in_topics_compression(config, batch)?;
-        let origin = self.check_transaction(located, data.index, &batch.header)?;
-        self.store(located, data.index, &batch, origin)
+        let write = self.check_transaction(located, data.index, &batch.header)?;
+        self.store(located, data.index, &batch, &write)
     }
 
     fn check_target(&self, located: &Located<'_>) -> Result<(), Refusal> {
@@ -148,34 +155,42 @@ impl<'a> Appending<'a> {
 
     /// A record of a transaction is taken only into a transaction that goes on and that this
     /// partition was added to, so that one that arrives late cannot open it again (KIP-890).
-    fn check_transaction(
+    fn check_transaction<'l>(
         &self,
-        located: &Located<'_>,
+        located: &Located<'l>,
         index: i32,
         header: &BatchHeader,
-    ) -> Result<AppendOrigin, Refusal> {
+    ) -> Result<Write<'l>, Refusal> {
         let (log, id, epoch) = (located.log, header.producer_id, header.producer_epoch);
         let transactional_id = match self.transactional_id {
             Some(id_of_it) if header.is_transactional() => id_of_it,
             // That a transactional batch comes with an id was checked for the whole request.
-            _ => return Ok(AppendOrigin::Client),
+            _ => return Ok(Write::As(AppendOrigin::Client)),
         };
-        if log.has_open_transaction(id, epoch) {
-            return Ok(AppendOrigin::Client);
-        }
-        let (verified, origin) = if self.support == WriteSupport::Add {
-            (self.joined, AppendOrigin::FirstOfTransaction)
+        let is_open = || log.has_open_transaction(id, epoch);
+        let (verified, write) = if self.support == WriteSupport::Add {
+            if is_open() {
+                return Ok(Write::As(AppendOrigin::Client));
+            }
+            (self.joined, Write::As(AppendOrigin::FirstOfTransaction))
         } else {
-            let writer = Writer {
-                transactional_id,
-                producer: ProducerIdentity { id, epoch },
+            // The next transaction has the same epoch, so an end that comes between what is seen
+            // here and the append has to be noticed.
+            let verification = log.begin_verification();
+            let verified = if is_open() {
+                Ok(())
+            } else {
+                let writer = Writer {
+                    transactional_id,
+                    producer: ProducerIdentity { id, epoch },
+                };
+                let topic = &located.topic.image.name;
+                let coordinators = &self.node.coordinators;
+                coordinators.verify_in_transaction(self.node, writer, topic, index)
             };
-            let topic = &located.topic.image.name;
-            let coordinators = &self.node.coordinators;
-            let verified = coordinators.verify_in_transaction(self.node, writer, topic, index);
-            (verified, AppendOrigin::Client)
+            (verified, Write::Verified(verification))
         };
-        verified.map(|()| origin).map_err(|code| {
+        verified.map(|()| write).map_err(|code| {
             let code = client_code(self.support, code);
             if code.is_retriable() {
                 log.hold_back(header);
@@ -194,20 +209,22 @@ impl<'a> Appending<'a> {
         located: &Located<'_>,
         index: i32,
         batch: &RecordBatch,
-        origin: AppendOrigin,
+        write: &Write<'_>,
     ) -> Result<Outcome, Refusal> {
         let header = &batch.header;
-        let appended = located
-            .log
-            .append(std::slice::from_ref(batch), origin)
-            .map_err(|error| {
-                let code = code_of(&error);
-                let topic = &located.topic.image.name;
-                if code == ErrorCode::KafkaStorageError {
-                    tracing::error!(%topic, partition = index, %error, "an append failed");
-                }
-                Refusal::new(code, error.to_string())
-            })?;
+        let batches = std::slice::from_ref(batch);
+        let appended = match write {
+            Write::As(origin) => located.log.append(batches, *origin),
+            Write::Verified(verification) => verification.append(batches),
+        };
+        let appended = appended.map_err(|error| {
+            let code = code_of(&error);
+            let topic = &located.topic.image.name;
+            if code == ErrorCode::KafkaStorageError {
+                tracing::error!(%topic, partition = index, %error, "an append failed");
+            }
+            Refusal::new(code, error.to_string())
+        })?;
         let log_append_time = if appended.duplicate {
             // The client knows nothing of the append before: it is told the time of that one.
             Some(stored_timestamp(located, appended.base_offset).unwrap_or(header.max_timestamp))
@@ -280,7 +297,9 @@ pub(super) fn code_of(error: &AppendError) -> ErrorCode {
             ErrorCode::OutOfOrderSequenceNumber
         }
         AppendError::Producer(ProducerError::EpochFenced { .. }) => ErrorCode::InvalidProducerEpoch,
-        AppendError::Producer(ProducerError::NotTransactional(_)) => ErrorCode::InvalidTxnState,
+        AppendError::Producer(
+            ProducerError::NotTransactional(_) | ProducerError::TransactionEnded(_),
+        ) => ErrorCode::InvalidTxnState,
         AppendError::Producer(ProducerError::CoordinatorFenced { .. }) => {
             ErrorCode::TransactionCoordinatorFenced
         }
