@@ -135,6 +135,7 @@ async fn load<M: Machine>(
             Ok(Err(error)) => tracing::error!(%error, "a coordinator cannot read its log"),
             Err(error) => tracing::error!(%error, "a coordinator was not loaded"),
         }
+        partition.refuse_until_loaded();
         tokio::time::sleep(LOAD_AGAIN_AFTER).await;
     }
 }

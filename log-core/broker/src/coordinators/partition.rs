@@ -50,9 +50,31 @@ struct State<M: Machine> {
 
 enum Phase<M: Machine> {
     /// The machine is of no use; inputs wait for the one that is being loaded.
-    Loading(VecDeque<M::Input>),
+    Loading(Queue<M>),
     Active,
     Closed,
+}
+
+/// What waits for a machine.
+struct Queue<M: Machine> {
+    inputs: VecDeque<Queued<M>>,
+    /// The log could not be read: requests are refused until it can.
+    is_refusing: bool,
+}
+
+struct Queued<M: Machine> {
+    input: M::Input,
+    /// Somebody waits for an answer.
+    is_request: bool,
+}
+
+impl<M: Machine> Default for Queue<M> {
+    fn default() -> Self {
+        Self {
+            inputs: VecDeque::new(),
+            is_refusing: false,
+        }
+    }
 }
 
 /// What the partition's task has to do.
@@ -77,7 +99,7 @@ impl<M: Machine> Partition<M> {
     ) -> Self {
         let state = State {
             machine: empty,
-            phase: Phase::Loading(VecDeque::new()),
+            phase: Phase::Loading(Queue::default()),
             replies: HashMap::new(),
             last_token: 0,
             unsynced: None,
@@ -108,8 +130,13 @@ impl<M: Machine> Partition<M> {
         let token = Token(state.last_token);
         state.replies.insert(token, reply);
         match &mut state.phase {
-            Phase::Loading(waiting) if waiting.len() < WAITING_MAX => {
-                waiting.push_back(input(token));
+            Phase::Loading(waiting)
+                if !waiting.is_refusing && waiting.inputs.len() < WAITING_MAX =>
+            {
+                waiting.inputs.push_back(Queued {
+                    input: input(token),
+                    is_request: true,
+                });
             }
             _ => self.step(&mut state, input(token)),
         }
@@ -129,8 +156,11 @@ impl<M: Machine> Partition<M> {
     pub(super) fn tell_when_loaded(&self, input: M::Input) {
         let mut state = self.state.lock();
         match &mut state.phase {
-            Phase::Loading(waiting) if waiting.len() < WAITING_MAX + TOLD_MAX => {
-                waiting.push_back(input);
+            Phase::Loading(waiting) if waiting.inputs.len() < WAITING_MAX + TOLD_MAX => {
+                waiting.inputs.push_back(Queued {
+                    input,
+                    is_request: false,
+                });
             }
             Phase::Loading(_) => {
                 tracing::warn!("too much waits for a coordinator to be loaded");
@@ -189,10 +219,29 @@ impl<M: Machine> Partition<M> {
         let forget = state
             .machine
             .forget_topics(|topic| topics.by_name(topic).is_some());
+        let waiting = waiting.inputs.into_iter().map(|queued| queued.input);
         for input in forget.into_iter().chain(waiting) {
             self.step(&mut state, input);
         }
         Ok(())
+    }
+
+    /// Refuses the requests that wait, and those to come, until the machine is loaded: it may be
+    /// long until the log can be read.
+    pub(super) fn refuse_until_loaded(&self) {
+        let mut state = self.state.lock();
+        let Phase::Loading(waiting) = &mut state.phase else {
+            return;
+        };
+        waiting.is_refusing = true;
+        let (requests, told) = std::mem::take(&mut waiting.inputs)
+            .into_iter()
+            .partition(|queued| queued.is_request);
+        waiting.inputs = told;
+        let requests: VecDeque<Queued<M>> = requests;
+        for request in requests {
+            self.step(&mut state, request.input);
+        }
     }
 
     /// Waits until there is work.
@@ -234,8 +283,8 @@ impl<M: Machine> Partition<M> {
         let phase = std::mem::replace(&mut state.phase, Phase::Closed);
         self.step(&mut state, M::APPEND_FAILED);
         if let Phase::Loading(waiting) = phase {
-            for input in waiting {
-                self.step(&mut state, input);
+            for queued in waiting.inputs {
+                self.step(&mut state, queued.input);
             }
         }
         state.work = Work::default();
@@ -298,7 +347,7 @@ impl<M: Machine> Partition<M> {
                 Action::ProducerIdWanted => state.work.wants_producer_id = true,
                 Action::Failed => {
                     if matches!(state.phase, Phase::Active) {
-                        state.phase = Phase::Loading(VecDeque::new());
+                        state.phase = Phase::Loading(Queue::default());
                     }
                     state.work.must_load = true;
                 }

@@ -247,7 +247,9 @@ impl<T: Transport> Node<T> {
         };
         let response = self.call(9, request).await;
         let group = &response.groups[0];
-        assert_eq!(error(group.error_code), ErrorCode::None);
+        if group.error_code != 0 {
+            return Err(error(group.error_code));
+        }
         let partition = &group.topics[0].partitions[0];
         match error(partition.error_code) {
             ErrorCode::None => Ok(partition.committed_offset),

@@ -240,7 +240,26 @@ async fn a_topic_that_is_deleted_while_offsets_are_loaded_takes_them_along() {
     disk.set_capacity(None);
     delete(&node, TOPIC).await;
     node.create_topic(TOPIC, &[]).await;
-    assert_eq!(node.committed(0).await, Ok(-1));
+    node.becomes_committed(0, -1).await;
     assert_eq!(node.commit("", -1, (TOPIC, 0, 1)).await, ErrorCode::None);
     assert_eq!(node.committed(0).await, Ok(1));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_offsets_that_cannot_be_read() {
+    let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+    let disk = SimDisk::new();
+    let node = Node::start_in(&dir, on(&disk)).await;
+    node.create_topic(TOPIC, &[]).await;
+    assert_eq!(node.commit("", -1, (TOPIC, 0, 3)).await, ErrorCode::None);
+    disk.inject(Fault::Read, "partitions", 1_000_000);
+    disk.set_capacity(Some(disk.used_bytes()));
+    assert_ne!(node.commit("", -1, (TOPIC, 0, 4)).await, ErrorCode::None);
+    disk.set_capacity(None);
+    for _ in 0..2 {
+        assert_eq!(
+            node.committed(0).await,
+            Err(ErrorCode::CoordinatorLoadInProgress)
+        );
+    }
 }
