@@ -172,3 +172,18 @@ async fn a_producer_comes_back_between_its_transactions() {
     let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
     node.becomes_visible(0, &expected).await;
 }
+
+#[tokio::test]
+async fn a_write_to_an_internal_topic_is_no_part_of_a_transaction() {
+    let node = Node::start().await;
+    let producer = node.init(60_000).await.expect("a producer");
+    let produced = node
+        .produce_to("__transaction_state", NAMED, producer, (0, 0), "x")
+        .await;
+    assert_eq!(produced, ErrorCode::InvalidTopicException);
+    assert_eq!(
+        node.end_v2(producer, true).await,
+        Err(ErrorCode::InvalidTxnState),
+        "nothing was begun"
+    );
+}

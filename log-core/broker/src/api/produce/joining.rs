@@ -11,6 +11,7 @@ use headwater_wire::records::BatchHeader;
 use super::append::support;
 use crate::context::RequestContext;
 use crate::coordinators::{NotJoined, WriteSupport, Writer};
+use crate::internal_topics;
 use crate::node::Node;
 use crate::topics::TopicMap;
 
@@ -87,6 +88,10 @@ fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
                 continue;
             }
             let name = topic.image.name.clone();
+            // Clients do not write to them, and a marker would get past their coordinators.
+            if internal_topics::is_internal(&name) {
+                continue;
+            }
             found.firsts.entry(name).or_default().insert(data.index);
         }
     }
