@@ -135,6 +135,7 @@ fn empty_groups(node: &Node) -> GroupCoordinator {
         offset_metadata_max: settings.offset_metadata_max_bytes as usize,
         offsets_retention: Duration::from_secs(60 * u64::from(settings.offsets_retention_minutes)),
         offsets_retention_check_interval: settings.offsets_retention_check_interval,
+        producer_retention: node.settings().producer_id_expiration,
         consumer_session_timeout: settings.consumer_group.session_timeout,
         consumer_heartbeat_interval: settings.consumer_group.heartbeat_interval,
         consumer_max_size: settings.consumer_group.max_size as usize,

@@ -76,6 +76,9 @@ pub struct GroupConfig {
     pub offsets_retention: Duration,
     /// `offsets.retention.check.interval.ms`: how often expired offsets are looked for.
     pub offsets_retention_check_interval: Duration,
+    /// `producer.id.expiration.ms` (KIP-854): how long a producer's epoch is remembered after its
+    /// last transaction in the partition.
+    pub producer_retention: Duration,
     /// `group.consumer.session.timeout.ms`: how long a member of the consumer protocol may be
     /// silent.
     pub consumer_session_timeout: Duration,
@@ -107,6 +110,7 @@ impl Default for GroupConfig {
             offset_metadata_max: 4096,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(10 * 60),
+            producer_retention: Duration::from_secs(24 * 60 * 60),
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
             consumer_max_size: usize::MAX,

@@ -1,7 +1,5 @@
 //! Offsets that nobody has used for the retention time are dropped (KIP-211).
 
-use std::time::Duration;
-
 use super::consumer::edit::end as end_consumer_group;
 use super::coordinator::{Cx, GroupCoordinator, TimerKey};
 use super::effect::Effect;
@@ -9,10 +7,6 @@ use super::group::{Group, State};
 use super::offsets::CommittedOffset;
 use super::records;
 use crate::{Time, Timestamp};
-
-/// How long a producer's epoch is remembered after its last transaction here
-/// (`producer.id.expiration.ms`).
-const PRODUCER_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl GroupCoordinator {
     pub(super) fn expire(&mut self, time: Time, out: &mut Vec<Effect>) {
@@ -25,8 +19,9 @@ impl GroupCoordinator {
             expire_offsets(&mut cx, group);
         }
         groups.retain(|_, group| !group.is_forgettable());
+        let retention = cx.config.producer_retention;
         cx.producers.retain(|_, producer| {
-            !producer.groups.is_empty() || time.wall.since(producer.last_seen) < PRODUCER_RETENTION
+            !producer.groups.is_empty() || time.wall.since(producer.last_seen) < retention
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Offsets committed in transactions.
 
 use headwater_coordination::ProducerIdentity;
+use headwater_coordination::groups::GroupConfig;
 use headwater_coordination::groups::{Input, Request, Response};
 use headwater_coordination::{Marker, Token};
 use headwater_wire::ErrorCode;
@@ -191,4 +192,28 @@ fn a_marker_of_version_2_does_not_end_the_next_transaction() {
     };
     assert!(!ended(PRODUCER.epoch), "it was meant for the one before");
     assert!(ended(PRODUCER.epoch + 1));
+}
+
+#[test]
+fn a_producer_is_remembered_as_long_as_its_configuration_says() {
+    let hour = std::time::Duration::from_secs(60 * 60);
+    let mut world = World::with(GroupConfig {
+        producer_retention: 48 * hour,
+        ..GroupConfig::default()
+    });
+    let newer = ProducerIdentity {
+        epoch: 3,
+        ..PRODUCER
+    };
+    world.end_transaction(newer, false);
+    world.pass(47 * hour);
+    assert_eq!(
+        world.txn_commit(txn_committing(PRODUCER, 0, 9)),
+        ErrorCode::InvalidProducerEpoch
+    );
+    world.pass(2 * hour);
+    assert_eq!(
+        world.txn_commit(txn_committing(PRODUCER, 0, 9)),
+        ErrorCode::None
+    );
 }
