@@ -170,6 +170,7 @@ impl Broker {
             Some(Reply::Now(response) | Reply::Unwanted(response) | Reply::Unsaid(response)) => {
                 std::future::ready(Ok(response)).boxed()
             }
+            Some(Reply::Unheard(future)) => future.map(Ok).boxed(),
             Some(Reply::Later(future)) => future.map(|answer| Ok(answer.response)).boxed(),
         }
     }

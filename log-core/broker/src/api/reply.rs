@@ -38,6 +38,9 @@ pub(crate) enum Reply<R> {
     /// As [`Unwanted`](Self::Unwanted), with an error in it: over the network the connection is
     /// closed, which is all that tells the caller to look for what is wrong.
     Unsaid(R),
+    /// As [`Unwanted`](Self::Unwanted), when the future ends. It runs to its end whether or not the
+    /// caller stays, and counts among the requests of the connection until then.
+    Unheard(BoxFuture<'static, R>),
     /// The answer follows.
     Later(BoxFuture<'static, Answer<R>>),
 }
@@ -73,6 +76,7 @@ impl<R: Send + 'static> Reply<R> {
             Self::Now(response) => Reply::Now(response.into()),
             Self::Unwanted(response) => Reply::Unwanted(response.into()),
             Self::Unsaid(response) => Reply::Unsaid(response.into()),
+            Self::Unheard(future) => Reply::Unheard(future.map(Into::into).boxed()),
             Self::Later(future) => Reply::Later(
                 future
                     .map(|answer| Answer {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::Either;
+use futures::future::{BoxFuture, Either};
 use headwater_wire::{
     ApiKey, Decoder, ErrorCode, RequestHeader, RequestKind, ResponseKind, catalog,
 };
+use tokio::sync::oneshot;
 
 use super::connection::Closed;
 use super::writer::{Encoded, Pending, now};
@@ -83,6 +84,11 @@ pub(super) fn start(
     Ok(match api::start(node, &context, request) {
         None => Some(now(unsupported(node, &header))),
         Some(Reply::Unwanted(_)) => None,
+        Some(Reply::Unheard(future)) => {
+            let (running, pending) = unheard(future, held);
+            node.spawn("request without an answer", running);
+            Some(pending)
+        }
         // What was started before is still answered.
         Some(Reply::Unsaid(_)) => {
             let reason = format!("{} failed and wants no answer", key.name());
@@ -98,6 +104,28 @@ pub(super) fn start(
                 .boxed(),
         )),
     })
+}
+
+/// What a request that wants no answer has left to do, to be run whether or not its connection
+/// stays, and what keeps its place among the requests of the connection until that has ended, as it
+/// keeps its memory.
+fn unheard(
+    future: BoxFuture<'static, ResponseKind>,
+    held: Option<Reservation>,
+) -> (impl Future<Output = ()> + Send + 'static, Pending) {
+    let (running, over) = oneshot::channel::<()>();
+    let run = async move {
+        drop(future.await);
+        drop(held);
+        drop(running);
+    };
+    let nothing = over.map(|_| {
+        Ok(Encoded {
+            chunks: Vec::new(),
+            held: None,
+        })
+    });
+    (run, Either::Right(nothing.boxed()))
 }
 
 /// The request's key, if it is served in the request's version.
@@ -155,5 +183,33 @@ impl ReplyTo {
             chunks,
             held: answer.reservation,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_wire::messages::produce::ProduceResponse;
+
+    use super::*;
+    use crate::memory::MemoryBudget;
+
+    #[tokio::test]
+    async fn a_request_without_an_answer_keeps_its_memory_and_its_place_while_it_runs() {
+        let budget = MemoryBudget::new(4096);
+        let held = budget.try_reserve(4096);
+        let (end, ended) = oneshot::channel::<()>();
+        let future = ended.map(|_| ResponseKind::from(ProduceResponse::default()));
+        let (run, mut pending) = unheard(future.boxed(), held);
+        let mut run = std::pin::pin!(run);
+        assert!(run.as_mut().now_or_never().is_none());
+        assert!((&mut pending).now_or_never().is_none());
+        assert!(budget.try_reserve(1).is_none());
+        drop(end);
+        run.await;
+        assert!(budget.try_reserve(1).is_some());
+        let Ok(encoded) = pending.await else {
+            panic!("nothing goes wrong")
+        };
+        assert!(encoded.chunks.is_empty());
     }
 }

@@ -77,7 +77,7 @@ fn append_later(
     // With acks=0 nobody waits for what becomes of it, so nobody is told. Kafka's clients do not
     // send transactions so.
     let is_wanted = request.acks != 0;
-    let (spawner, node, context) = (node, Arc::clone(node), context.clone());
+    let (node, context) = (Arc::clone(node), context.clone());
     let appended = async move {
         turn.come().await;
         let joined = match joined {
@@ -96,8 +96,7 @@ fn append_later(
     if is_wanted {
         return Reply::later(appended);
     }
-    spawner.spawn("produce", appended.map(drop));
-    Reply::Unwanted(ProduceResponse::default())
+    Reply::Unheard(appended.boxed())
 }
 
 fn append(
