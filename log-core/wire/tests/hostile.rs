@@ -151,6 +151,28 @@ fn lying_lengths_and_counts_say_what_is_wrong() {
         DecodeError::UnexpectedEnd { at: 0, missing: 1 }
     );
 
+    // A compact string could be as long as the message.
+    let compact = |length: usize| {
+        let mut bytes = BytesMut::new();
+        bytes.extend_from_slice(if length == 32_767 {
+            b"\x80\x80\x02"
+        } else {
+            b"\x81\x80\x02"
+        });
+        bytes.resize(3 + length, b'a');
+        let mut input = Decoder::new(bytes.freeze());
+        input.set_flexible(true);
+        input.take_string().map(|string| string.map(|it| it.len()))
+    };
+    assert_eq!(compact(32_767), Ok(Some(32_767)));
+    assert_eq!(
+        compact(32_768),
+        Err(DecodeError::InvalidLength {
+            at: 3,
+            length: 32_768
+        })
+    );
+
     let mut null = Decoder::new(Bytes::from_static(b"\xff\xff"));
     let error = messages::heartbeat::HeartbeatRequest::decode(&mut null, 0).unwrap_err();
     assert_eq!(error, DecodeError::UnexpectedNull { at: 2 });

@@ -7,6 +7,9 @@ use crate::varint;
 /// Unknown tagged fields that a structure may have. Kafka's largest structure has eight in all.
 const UNKNOWN_TAGS_MAX: usize = 64;
 
+/// Bytes that a string may have: what fits in the length of the plain encoding.
+const STRING_MAX: i64 = 0x7fff;
+
 /// Elements that are given room before the first of them is read.
 const RESERVED_MAX: usize = 1024;
 
@@ -153,13 +156,18 @@ impl Decoder {
     /// Reads a string or null.
     ///
     /// # Errors
-    /// If its length is impossible or it is not UTF-8.
+    /// If its length is impossible or it is not UTF-8. More than 32,767 bytes are impossible in
+    /// either encoding, as they are in Kafka: names are kept, and must not be as long as a request.
     pub fn take_string(&mut self) -> Result<Option<String>, DecodeError> {
         let length = if self.flexible {
             self.take_compact_len()?
         } else {
             self.take_i16()?.into()
         };
+        if length > STRING_MAX {
+            let at = self.at;
+            return Err(DecodeError::InvalidLength { at, length });
+        }
         let Some(range) = self.take_range(length)? else {
             return Ok(None);
         };
