@@ -6,6 +6,7 @@ use super::config::GroupConfig;
 use super::effect::{Effect, Response};
 use super::group::{Group, GroupId};
 use super::member::{Member, MemberId};
+use super::passing::Passing;
 use super::topics::Topics;
 use crate::outbox::Outbox;
 use crate::timers::Timers;
@@ -26,6 +27,8 @@ pub struct GroupCoordinator {
     pub(super) wake_asked: Option<Now>,
     /// The newest there were with a request.
     pub(super) topics: Topics,
+    /// Groups that were made in vain.
+    pub(super) passing: Passing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,7 @@ impl GroupCoordinator {
             phase: Phase::Loading,
             wake_asked: None,
             topics: Topics::default(),
+            passing: Passing::default(),
         }
     }
 
@@ -116,7 +120,7 @@ impl GroupCoordinator {
 }
 
 /// The group named `id`, made if it does not exist. One that stays empty is forgotten with the
-/// next look for expired offsets.
+/// next look for expired offsets, or before if there are many.
 pub(super) fn get_or_create<'a>(
     groups: &'a mut BTreeMap<GroupId, Group>,
     id: &str,
@@ -133,13 +137,7 @@ pub(super) fn get_or_create<'a>(
 
 /// Drops a group that was made for a request and left as it was made.
 pub(super) fn forget_if_untouched(groups: &mut BTreeMap<GroupId, Group>, id: &str) {
-    let untouched = groups.get(id).is_some_and(|group| {
-        group.is_forgettable()
-            && group.consumer.is_none()
-            && group.protocol_type.is_none()
-            && group.generation == 0
-    });
-    if untouched {
+    if groups.get(id).is_some_and(Group::is_untouched) {
         groups.remove(id);
     }
 }

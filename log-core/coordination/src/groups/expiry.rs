@@ -23,6 +23,7 @@ impl GroupCoordinator {
         cx.producers.retain(|_, producer| {
             !producer.groups.is_empty() || time.wall.since(producer.last_seen) < retention
         });
+        self.passing.clear();
     }
 }
 

@@ -387,6 +387,14 @@ impl Group {
         }
     }
 
+    /// Whether the group is as it was made.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.is_forgettable()
+            && self.consumer.is_none()
+            && self.protocol_type.is_none()
+            && self.generation == 0
+    }
+
     /// Whether nothing would be lost if the group were forgotten.
     pub(super) fn is_forgettable(&self) -> bool {
         self.has_no_members()

@@ -30,6 +30,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offsets;
+mod passing;
 mod rebalance;
 mod records;
 mod refusal;

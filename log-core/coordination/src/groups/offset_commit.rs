@@ -14,6 +14,7 @@ use super::coordinator::{Cx, GroupCoordinator, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::group::{Group, State};
+use super::member::NAME_MAX;
 use super::offsets::CommittedOffset;
 use super::records;
 use crate::{Append, AppendId, Record, Time, Timestamp, Token};
@@ -34,12 +35,18 @@ impl GroupCoordinator {
         let (groups, mut cx) = self.split(time, out);
         let group_id = request.group_id.clone();
         let generation = request.generation_id_or_member_epoch;
-        if generation >= 0 && !groups.contains_key(group_id.as_str()) {
-            let code = if version >= GROUP_NOT_FOUND_FROM {
+        let refusal = if group_id.len() > NAME_MAX {
+            Some(ErrorCode::InvalidGroupId)
+        } else if generation >= 0 && !groups.contains_key(group_id.as_str()) {
+            Some(if version >= GROUP_NOT_FOUND_FROM {
                 ErrorCode::GroupIdNotFound
             } else {
                 ErrorCode::IllegalGeneration
-            };
+            })
+        } else {
+            None
+        };
+        if let Some(code) = refusal {
             let response = errors::offset_commit(&request, code);
             cx.reply(cx.outbox.last(), token, Response::OffsetCommit(response));
             return;

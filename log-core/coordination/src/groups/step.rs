@@ -30,7 +30,11 @@ impl GroupCoordinator {
                 if topics.version() >= self.topics.version() {
                     self.topics = topics;
                 }
+                let new_group = self.new_group_of(&request);
                 self.request(token, version, request, time, out);
+                if let Some(id) = new_group {
+                    self.note_new_group(id);
+                }
             }
             Input::EndTransaction { token, marker } => {
                 self.end_transaction(token, marker, time, out);

@@ -14,6 +14,7 @@ use super::coordinator::{Cx, GroupCoordinator, Producer, get_or_create};
 use super::effect::{Effect, Response};
 use super::errors;
 use super::group::Group;
+use super::member::NAME_MAX;
 use super::offset_commit::{Committer, append_offsets, check_committer, is_metadata_too_long};
 use super::offsets::CommittedOffset;
 use super::records;
@@ -30,7 +31,7 @@ impl GroupCoordinator {
     ) {
         let (groups, mut cx) = self.split(time, out);
         let group_id = request.group_id.clone();
-        let refusal = if group_id.is_empty() {
+        let refusal = if group_id.is_empty() || group_id.len() > NAME_MAX {
             Some(ErrorCode::InvalidGroupId)
         } else if request.generation_id >= 0 && !groups.contains_key(group_id.as_str()) {
             Some(ErrorCode::IllegalGeneration)

@@ -9,7 +9,7 @@ use headwater_wire::messages::join_group::JoinGroupRequest;
 use headwater_wire::messages::leave_group::LeaveGroupRequest;
 use headwater_wire::messages::sync_group::SyncGroupRequest;
 
-use crate::world::{World, error, joining, leaving, protocol, syncing};
+use crate::world::{World, committing, error, joining, leaving, protocol, syncing};
 
 #[test]
 fn a_new_member_gets_its_id_first_and_then_leads_its_group() {
@@ -261,4 +261,36 @@ fn an_id_that_leaves_before_it_joins_disturbs_nobody() {
     let left = world.leave(5, leaving(&[(&asked.member_id, None)]));
     assert_eq!(error(left.members[0].error_code), ErrorCode::None);
     assert_eq!(world.heartbeat(&id, 1), ErrorCode::None);
+}
+
+#[test]
+fn of_groups_that_refused_requests_leave_behind_only_the_latest_are_kept() {
+    const MANY: usize = 1_000;
+    let mut world = World::new();
+    world.commit(committing("", -1, 0, 1));
+    for n in 0..MANY {
+        let request = JoinGroupRequest {
+            group_id: format!("joined {n}"),
+            protocol_type: String::new(),
+            ..joining("")
+        };
+        let response = world.join(9, request);
+        assert_eq!(
+            error(response.error_code),
+            ErrorCode::InconsistentGroupProtocol
+        );
+        let mut request = committing("nobody", -1, 0, 1);
+        request.group_id = format!("committed {n}");
+        request.topics[0].partitions[0].committed_metadata = Some("x".repeat(5_000));
+        assert_eq!(world.commit(request), ErrorCode::OffsetMetadataTooLarge);
+    }
+    let kept = world.machine.group_count();
+    assert!(kept > 1 && kept < 300, "{kept} groups");
+    world.pass(Duration::from_secs(11 * 60));
+    assert_eq!(world.machine.group_count(), 1, "what has offsets stays");
+
+    let mut request = committing("", -1, 0, 1);
+    request.group_id = "g".repeat(32_001);
+    assert_eq!(world.commit(request), ErrorCode::InvalidGroupId);
+    assert_eq!(world.machine.group_count(), 1);
 }
