@@ -277,6 +277,7 @@ async fn open_node(
         runtime: Handle::current(),
         broker_epoch,
         housekeeper,
+        changing_configs: tokio::sync::Mutex::new(()),
         shutdown,
     })
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use headwater_storage::{CleanupPolicy, Durability, LogConfig};
 use headwater_wire::ErrorCode;
 
+use crate::config::TopicConfig;
 use crate::node::Node;
 use crate::topic_creation::TopicRefused;
 use crate::topics::Topic;
@@ -17,6 +19,41 @@ pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
 /// Whether clients must keep their hands off the topic.
 pub(crate) fn is_internal(name: &str) -> bool {
     name == CONSUMER_OFFSETS || name == TRANSACTION_STATE
+}
+
+/// Checks that a topic of this name may be kept so. Groups and transactions are told that they are
+/// on disk, and are read back from the first record on: nothing of them may be lost with the power,
+/// nor with time.
+pub(crate) fn check_config(name: &str, config: &TopicConfig) -> Result<(), TopicRefused> {
+    if !is_internal(name) || is_kept(&config.log) {
+        return Ok(());
+    }
+    Err(TopicRefused::new(
+        ErrorCode::InvalidConfig,
+        format!(
+            "groups and transactions are kept in topic {name}: it has to have durability=fsync and cleanup.policy=compact"
+        ),
+    ))
+}
+
+/// Has an internal topic synced and compacted, whatever its configuration says. Returns whether
+/// that said something else.
+pub(crate) fn keep(name: &str, config: &mut TopicConfig) -> bool {
+    if !is_internal(name) || is_kept(&config.log) {
+        return false;
+    }
+    config.log.durability = Durability::Fsync;
+    config.log.cleanup = COMPACT;
+    true
+}
+
+const COMPACT: CleanupPolicy = CleanupPolicy {
+    delete: false,
+    compact: true,
+};
+
+fn is_kept(log: &LogConfig) -> bool {
+    log.durability == Durability::Fsync && log.cleanup == COMPACT
 }
 
 impl Node {
@@ -36,6 +73,7 @@ impl Node {
                 settings.transaction_topic_replication_factor,
             ),
         };
+        let _one_at_a_time = self.changing_configs.lock().await;
         let configs = self.internal_topic_configs(name);
         let replicas = self.place_replicas(partitions, factor)?;
         let created = match self.check_new_topic(name, replicas, configs) {
@@ -78,5 +116,37 @@ impl Node {
             configs.insert("min.insync.replicas".to_owned(), replicas.to_string());
         }
         configs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{CONSUMER_OFFSETS, check_config, keep};
+    use crate::config::{TopicConfig, TopicDefaults};
+
+    fn config(pairs: &[(&str, &str)]) -> TopicConfig {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let values: BTreeMap<_, _> = pairs.iter().map(owned).collect();
+        TopicConfig::new(&TopicDefaults::default(), &values).expect("valid")
+    }
+
+    #[test]
+    fn what_groups_are_kept_in_is_synced_and_compacted() {
+        for unsafe_one in [
+            &[("durability", "relaxed"), ("cleanup.policy", "compact")][..],
+            &[("cleanup.policy", "delete")],
+            &[("cleanup.policy", "compact,delete")],
+            &[],
+        ] {
+            let mut config = config(unsafe_one);
+            assert!(check_config(CONSUMER_OFFSETS, &config).is_err());
+            assert_eq!(check_config("t", &config), Ok(()));
+            assert!(!keep("t", &mut config));
+            assert!(keep(CONSUMER_OFFSETS, &mut config), "{unsafe_one:?}");
+            assert_eq!(check_config(CONSUMER_OFFSETS, &config), Ok(()));
+            assert!(!keep(CONSUMER_OFFSETS, &mut config));
+        }
     }
 }

@@ -119,12 +119,12 @@ impl LiveConfig {
     }
 
     /// Checks that a broker, or all of them under the empty name, can be given `values` in the
-    /// place of what they were given.
+    /// place of what they were given. Returns the defaults that topics would have then.
     pub(crate) fn check(
         &self,
         name: &str,
         values: &BTreeMap<String, String>,
-    ) -> Result<(), InvalidChange> {
+    ) -> Result<TopicDefaults, InvalidChange> {
         for name in values.keys() {
             let key = broker_key(name).ok_or_else(|| InvalidChange::Unknown(name.clone()))?;
             if key.update == Update::ReadOnly {
@@ -143,7 +143,7 @@ impl LiveConfig {
         }
         config.settings.validate()?;
         config.check_topic_defaults()?;
-        Ok(())
+        Ok(config.topic_defaults)
     }
 
     /// All values that a broker setting has somewhere, the one that counts first, with those of its
@@ -314,7 +314,7 @@ mod tests {
     fn changes_are_checked_before_they_are_made() {
         let live = started(&[]);
         let check = |name: &str, pairs: &[(&str, &str)]| live.check(name, &values(pairs));
-        assert_eq!(check("", &[("log.retention.ms", "5")]), Ok(()));
+        assert!(check("", &[("log.retention.ms", "5")]).is_ok());
         assert_eq!(
             check("1", &[("num.partitions", "5")]),
             Err(InvalidChange::ReadOnly("num.partitions"))

@@ -39,6 +39,9 @@ pub(crate) struct Node {
     /// Epoch of this process's registration (KIP-380).
     pub(crate) broker_epoch: i64,
     pub(crate) housekeeper: Housekeeper,
+    /// Held from the check of a configuration until it is in the topics, so that what was checked
+    /// is what it is added to.
+    pub(crate) changing_configs: tokio::sync::Mutex<()>,
     /// Memory of fetch answers on their way.
     pub(crate) response_memory: MemoryBudget,
     /// What clients fetch from request to request (KIP-227).

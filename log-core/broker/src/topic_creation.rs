@@ -7,6 +7,7 @@ use headwater_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::config::{InvalidTopicConfig, TopicConfig};
+use crate::internal_topics;
 use crate::metadata::{Command, CommandError, NewTopic, Outcome};
 use crate::node::Node;
 use crate::quorum::QuorumError;
@@ -128,13 +129,14 @@ impl Node {
         Ok(())
     }
 
-    /// Checks that a topic can be configured so.
+    /// Checks that a topic of this name can be configured so.
     pub(crate) fn check_topic_configs(
         &self,
+        name: &str,
         configs: &BTreeMap<String, String>,
     ) -> Result<(), TopicRefused> {
-        TopicConfig::new(self.live.load().topic_defaults(), configs)?;
-        Ok(())
+        let config = TopicConfig::new(self.live.load().topic_defaults(), configs)?;
+        internal_topics::check_config(name, &config)
     }
 
     /// Checks everything about a topic to be created, without creating it.
@@ -145,7 +147,7 @@ impl Node {
         configs: BTreeMap<String, String>,
     ) -> Result<NewTopic, TopicRefused> {
         self.check_name_is_free(name)?;
-        self.check_topic_configs(&configs)?;
+        self.check_topic_configs(name, &configs)?;
         Ok(self.new_topic(name, replicas, configs))
     }
 

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
 use crate::config::TopicConfig;
+use crate::internal_topics;
 use crate::live_config::LiveConfig;
 use crate::metadata::{ClusterImage, TopicImage};
 use crate::quorum::MetadataQuorum;
@@ -198,14 +199,21 @@ impl Topics {
         })
     }
 
-    /// The topic's configuration. What does not hold any more, because a later release changed
-    /// what is valid, falls back to the defaults rather than keep the node from starting.
+    /// The topic's configuration. A setting that does not hold any more, because a later release
+    /// changed what is valid or the broker was started with another default, gives way by itself
+    /// rather than keep the node from starting.
     fn config_of(&self, image: &TopicImage) -> TopicConfig {
         let live = self.live.load();
-        let defaults = live.topic_defaults();
-        TopicConfig::new(defaults, &image.configs).unwrap_or_else(|error| {
-            tracing::error!(topic = image.name, %error, "configuration ignored, using the defaults");
-            TopicConfig::of_defaults(defaults)
-        })
+        let (mut config, faults) = TopicConfig::in_force(live.topic_defaults(), &image.configs);
+        for error in faults {
+            tracing::error!(topic = image.name, %error, "a setting of the topic gives way");
+        }
+        if internal_topics::keep(&image.name, &mut config) {
+            tracing::error!(
+                topic = image.name,
+                "synced and compacted although its configuration says otherwise; mend that"
+            );
+        }
+        config
     }
 }

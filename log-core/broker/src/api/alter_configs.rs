@@ -69,6 +69,7 @@ async fn replace(
             return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
         }
     }
+    let _one_at_a_time = node.changing_configs.lock().await;
     let found = Resource::named(node, resource.resource_type, &resource.resource_name)?;
     // As in Kafka, what cannot be said of any topic is told before that there is none of the name.
     found.check(node, &after)?;

@@ -94,6 +94,7 @@ async fn create(
         let message = format!("topic {CLUSTER_METADATA} is the quorum's own");
         return Err(TopicRefused::new(ErrorCode::InvalidRequest, message));
     }
+    let _one_at_a_time = node.changing_configs.lock().await;
     // In Kafka's order: of several faults the first is told.
     node.check_name_is_free(&topic.name)?;
     let mut configs = BTreeMap::new();
@@ -110,7 +111,7 @@ async fn create(
         };
         configs.insert(config.name.clone(), value.clone());
     }
-    node.check_topic_configs(&configs)?;
+    node.check_topic_configs(&topic.name, &configs)?;
     let replicas = if topic.assignments.is_empty() {
         node.place_replicas(topic.num_partitions, topic.replication_factor)?
     } else {

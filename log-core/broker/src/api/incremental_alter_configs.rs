@@ -65,6 +65,7 @@ async fn alter(
     validate_only: bool,
 ) -> Result<(), TopicRefused> {
     check_form(&resource.configs)?;
+    let _one_at_a_time = node.changing_configs.lock().await;
     let found = Resource::named(node, resource.resource_type, &resource.resource_name)?;
     let own = found.own_values(node);
     let mut changes = BTreeMap::new();

@@ -159,6 +159,7 @@ async fn create(node: &Node, name: &str) -> Result<(), TopicRefused> {
         return node.internal_topic(name).await.map(drop);
     }
     let replicas = node.place_replicas(-1, -1)?;
+    let _one_at_a_time = node.changing_configs.lock().await;
     let topic = node.check_new_topic(name, replicas, BTreeMap::new())?;
     node.create_topic(topic).await
 }

@@ -88,30 +88,67 @@ impl TopicConfig {
                 key.apply(&mut config, text)?;
             }
         }
-        config.compression_level = match config.compression {
-            Some(Compression::Gzip) => config.levels.gzip,
-            Some(Compression::Zstd) => Some(config.levels.zstd),
-            Some(Compression::Snappy | Compression::Lz4 | Compression::None) | None => None,
-        };
-        let lags = (config.log.min_compaction_lag, config.log.max_compaction_lag);
-        if let (least, Some(most)) = lags
-            && least > most
-        {
-            return Err(InvalidTopicConfig::CompactionLags {
-                least: least.as_millis(),
-                most: most.as_millis(),
-            });
-        }
+        config.choose_level();
+        config.check_lags()?;
         Ok(config)
     }
 
-    /// The configuration of a topic that sets nothing. `defaults` were checked when they were made.
-    pub(crate) fn of_defaults(defaults: &TopicDefaults) -> Self {
-        let built_in = TopicDefaults::default();
-        let nothing = BTreeMap::new();
-        Self::new(defaults, &nothing)
-            .or_else(|_| Self::new(&built_in, &nothing))
-            .unwrap_or_else(|_| Self::unset())
+    /// The configuration of a topic that is there and sets `values`, whatever became of them since
+    /// they were accepted: each setting counts by itself. Returned beside it is why settings were
+    /// left out.
+    ///
+    /// A setting that cannot be read gives way to the topic's default. Of two that contradict each
+    /// other the topic's own stays and the inherited one gives way; between two of the same origin
+    /// `max.compaction.lag.ms` does.
+    pub(crate) fn in_force(
+        defaults: &TopicDefaults,
+        values: &BTreeMap<String, String>,
+    ) -> (Self, Vec<InvalidTopicConfig>) {
+        let unknown = values.keys().filter(|name| topic_key(name).is_none());
+        let mut faults: Vec<_> = unknown
+            .map(|name| InvalidTopicConfig::UnknownName(name.clone()))
+            .collect();
+        let mut config = Self::unset();
+        for key in TOPIC_KEYS {
+            let own = values.get(key.name).map(String::as_str);
+            let candidates = [own, defaults.get(key.name), key.default];
+            for text in candidates.into_iter().flatten() {
+                match key.apply(&mut config, text) {
+                    Ok(()) => break,
+                    Err(fault) => faults.push(fault),
+                }
+            }
+        }
+        config.choose_level();
+        if let Err(fault) = config.check_lags() {
+            faults.push(fault);
+            let log = &mut config.log;
+            let is_own = |name| values.contains_key(name);
+            if is_own("max.compaction.lag.ms") && !is_own("min.compaction.lag.ms") {
+                log.min_compaction_lag = log.max_compaction_lag.unwrap_or_default();
+            } else {
+                log.max_compaction_lag = Some(log.min_compaction_lag);
+            }
+        }
+        (config, faults)
+    }
+
+    fn choose_level(&mut self) {
+        self.compression_level = match self.compression {
+            Some(Compression::Gzip) => self.levels.gzip,
+            Some(Compression::Zstd) => Some(self.levels.zstd),
+            Some(Compression::Snappy | Compression::Lz4 | Compression::None) | None => None,
+        };
+    }
+
+    fn check_lags(&self) -> Result<(), InvalidTopicConfig> {
+        match (self.log.min_compaction_lag, self.log.max_compaction_lag) {
+            (least, Some(most)) if least > most => Err(InvalidTopicConfig::CompactionLags {
+                least: least.as_millis(),
+                most: most.as_millis(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// A blank that the keys fill in, every one of them.
@@ -155,5 +192,71 @@ impl TopicKey {
             ))),
             _ => Ok(value),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::{InvalidTopicConfig, TopicConfig};
+    use crate::config::TopicDefaults;
+
+    fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn one_setting_that_cannot_be_takes_no_other_with_it() {
+        let own = values(&[
+            ("cleanup.policy", "compact"),
+            ("retention.ms", "-1"),
+            ("max.message.bytes", "a lot"),
+            ("of.a.later.release", "1"),
+        ]);
+        let (config, faults) = TopicConfig::in_force(&TopicDefaults::default(), &own);
+        assert!(config.log.cleanup.compact && !config.log.cleanup.delete);
+        assert_eq!(config.log.retention, None);
+        assert_eq!(config.max_message_bytes, 1_048_588, "its default");
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn of_lags_that_contradict_each_other_the_topics_own_counts() {
+        let mut defaults = TopicDefaults::default();
+        defaults.set("log.cleaner.max.compaction.lag.ms", "1000".into());
+        let own = values(&[
+            ("cleanup.policy", "compact"),
+            ("min.compaction.lag.ms", "5000"),
+        ]);
+        let (config, faults) = TopicConfig::in_force(&defaults, &own);
+        let five = Duration::from_secs(5);
+        assert!(matches!(
+            faults[..],
+            [InvalidTopicConfig::CompactionLags { .. }]
+        ));
+        assert_eq!(config.log.min_compaction_lag, five);
+        assert_eq!(config.log.max_compaction_lag, Some(five));
+        assert!(config.log.cleanup.compact && !config.log.cleanup.delete);
+
+        let mut defaults = TopicDefaults::default();
+        defaults.set("log.cleaner.min.compaction.lag.ms", "9000".into());
+        let own = values(&[("max.compaction.lag.ms", "5000")]);
+        let (config, _) = TopicConfig::in_force(&defaults, &own);
+        assert_eq!(config.log.min_compaction_lag, five);
+        assert_eq!(config.log.max_compaction_lag, Some(five));
+
+        let own = values(&[
+            ("max.compaction.lag.ms", "1000"),
+            ("min.compaction.lag.ms", "5000"),
+        ]);
+        let (config, _) = TopicConfig::in_force(&TopicDefaults::default(), &own);
+        assert_eq!(
+            config.log.max_compaction_lag,
+            Some(five),
+            "nothing is compacted early"
+        );
     }
 }

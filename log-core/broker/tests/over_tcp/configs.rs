@@ -445,3 +445,91 @@ async fn a_setting_of_security_that_is_not_there_yet_is_kept() {
     let settings = describe(&mut client, BROKER, "1").await;
     assert_eq!(value(&settings, RELOGIN), (Some("58000".into()), 2));
 }
+
+const LEAST: &str = "min.compaction.lag.ms";
+const MOST: &str = "max.compaction.lag.ms";
+
+#[tokio::test]
+async fn a_broker_is_not_given_what_contradicts_a_topic() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let configs = [("cleanup.policy", "compact"), (LEAST, "86400000")];
+    client.create_topic("t", 1, &configs).await;
+    let most = "log.cleaner.max.compaction.lag.ms";
+    for of in ["", "1"] {
+        let refused = alter_broker(&mut client, of, most, "3600000").await;
+        assert_eq!(refused, ErrorCode::InvalidRequest);
+    }
+    let topic = describe(&mut client, TOPIC, "t").await;
+    assert_eq!(value(&topic, "cleanup.policy"), (Some("compact".into()), 1));
+    let taken = alter_broker(&mut client, "", most, "86400000").await;
+    assert_eq!(taken, ErrorCode::None);
+}
+
+#[tokio::test]
+async fn of_changes_at_the_same_time_each_is_judged_by_the_one_before() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let mut other = broker.client().await;
+    for round in 0..8 {
+        let name = format!("t{round}");
+        client.create_topic(&name, 1, &[]).await;
+        let least = [(SET, LEAST, Some("864000000"))];
+        let most = [(SET, MOST, Some("86400000"))];
+        let (one, two) = tokio::join!(
+            alter_on(&mut client, (TOPIC, &name), &least, false),
+            alter_on(&mut other, (TOPIC, &name), &most, false),
+        );
+        let taken = [one, two]
+            .iter()
+            .filter(|it| **it == ErrorCode::None)
+            .count();
+        assert_eq!(taken, 1, "{one:?} {two:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_added_to_a_list_at_the_same_time_is_all_there() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let mut other = broker.client().await;
+    for round in 0..8 {
+        let name = format!("t{round}");
+        client
+            .create_topic(&name, 1, &[("cleanup.policy", "")])
+            .await;
+        let compact = [(APPEND, "cleanup.policy", Some("compact"))];
+        let delete = [(APPEND, "cleanup.policy", Some("delete"))];
+        let (one, two) = tokio::join!(
+            alter_on(&mut client, (TOPIC, &name), &compact, false),
+            alter_on(&mut other, (TOPIC, &name), &delete, false),
+        );
+        assert_eq!((one, two), (ErrorCode::None, ErrorCode::None));
+        let topic = describe(&mut client, TOPIC, &name).await;
+        let policy = entry(&topic, "cleanup.policy").value.clone();
+        let mut policy: Vec<_> = policy.iter().flat_map(|it| it.split(',')).collect();
+        policy.sort_unstable();
+        assert_eq!(policy, ["compact", "delete"]);
+    }
+}
+
+#[tokio::test]
+async fn internal_topics_stay_synced_and_compacted() {
+    const OFFSETS: &str = "__consumer_offsets";
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic(OFFSETS, 1, &[]).await;
+    for (operation, name, value) in [
+        (SET, "durability", Some("relaxed")),
+        (SET, "cleanup.policy", Some("delete")),
+        (APPEND, "cleanup.policy", Some("delete")),
+        (DELETE, "cleanup.policy", None),
+    ] {
+        let change = [(operation, name, value)];
+        let refused = alter_on(&mut client, (TOPIC, OFFSETS), &change, false).await;
+        assert_eq!(refused, ErrorCode::InvalidConfig, "{name} {value:?}");
+    }
+    let change = [(SET, "segment.bytes", Some("2000000"))];
+    let taken = alter_on(&mut client, (TOPIC, OFFSETS), &change, false).await;
+    assert_eq!(taken, ErrorCode::None);
+}

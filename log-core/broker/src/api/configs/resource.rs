@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::config::{
     BROKER_KEYS, GROUP_KEYS, InvalidGroupConfig, InvalidMetricsConfig, METRICS_KEYS, TopicConfig,
-    ValueKind, broker_key, topic_key,
+    TopicDefaults, ValueKind, broker_key, topic_key,
 };
 use crate::live_config::InvalidChange;
 use crate::metadata::{Command, ConfigKind};
@@ -194,11 +194,11 @@ impl Resource {
     ) -> Result<(), TopicRefused> {
         let live = node.live.load();
         match self {
-            Self::Topic { .. } => {
-                TopicConfig::new(live.topic_defaults(), values)?;
-                Ok(())
+            Self::Topic { name, .. } => node.check_topic_configs(name, values),
+            Self::Broker(name) => {
+                let defaults = node.live.check(name, values)?;
+                check_topics(node, live.topic_defaults(), &defaults)
             }
-            Self::Broker(name) => node.live.check(name, values).map_err(TopicRefused::from),
             Self::Group(_) => {
                 crate::config::check_group(live.settings(), values).map_err(TopicRefused::from)
             }
@@ -222,6 +222,31 @@ impl Resource {
             changes,
         }
     }
+}
+
+/// Checks that no topic's own settings contradict the defaults it would have `after` a change. One
+/// that contradicts them already stands in the way of nothing, nor of what mends it.
+fn check_topics(
+    node: &Node,
+    before: &TopicDefaults,
+    after: &TopicDefaults,
+) -> Result<(), TopicRefused> {
+    if before == after {
+        return Ok(());
+    }
+    for topic in node.topics.load().in_name_order() {
+        let own = &topic.image.configs;
+        if let Err(error) = TopicConfig::new(after, own)
+            && TopicConfig::new(before, own).is_ok()
+        {
+            let message = format!(
+                "topic {} could not have this default: {error}",
+                topic.image.name
+            );
+            return Err(refuse(ErrorCode::InvalidRequest, message));
+        }
+    }
+    Ok(())
 }
 
 impl From<InvalidChange> for TopicRefused {
