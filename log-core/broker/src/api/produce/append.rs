@@ -1,5 +1,6 @@
 //! One partition's part of a Produce request.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use headwater_coordination::ProducerIdentity;
@@ -9,7 +10,7 @@ use headwater_wire::messages::produce::{PartitionProduceData, ProduceRequest};
 use headwater_wire::records::{BATCH_HEADER_LEN, BatchHeader, NO_TIMESTAMP, RecordBatch};
 
 use super::compression::in_topics_compression;
-use super::validate::{Refusal, only_batch, validate};
+use super::validate::{FAULTS_MAX, Refusal, only_batch, validate};
 use crate::api::Located;
 use crate::context::RequestContext;
 use crate::coordinators::{WriteSupport, Writer};
@@ -70,6 +71,8 @@ pub(super) struct Appending<'a> {
     /// Whether the partitions that were not yet in the transaction are now.
     joined: Result<(), ErrorCode>,
     now: i64,
+    /// How many more wrong records the answer names.
+    faults_left: Cell<usize>,
 }
 
 impl<'a> Appending<'a> {
@@ -87,6 +90,7 @@ impl<'a> Appending<'a> {
             support: support(context.version),
             joined,
             now: node.clock.wall().as_millis(),
+            faults_left: Cell::new(FAULTS_MAX),
         }
     }
 
@@ -101,6 +105,7 @@ impl<'a> Appending<'a> {
             Err(code) => return Outcome::refused(code),
         };
         self.try_append(&located, data)
+            .map_err(|refusal| self.shortened(refusal))
             .unwrap_or_else(|refusal| Outcome::Refused {
                 log_start: if refusal.is_judged && tells_log_start(refusal.code) {
                     located.log.log_start_offset()
@@ -109,6 +114,14 @@ impl<'a> Appending<'a> {
                 },
                 refusal,
             })
+    }
+
+    /// The refusal, with as many wrong records named as the answer has room for.
+    fn shortened(&self, mut refusal: Refusal) -> Refusal {
+        let left = self.faults_left.get();
+        refusal.records.truncate(left);
+        self.faults_left.set(left - refusal.records.len());
+        refusal
     }
 
     fn try_append(

@@ -13,6 +13,9 @@ use crate::config::TopicConfig;
 /// First Produce version whose clients read zstd.
 const ZSTD_FROM: i16 = 7;
 
+/// Records that one request is told of by number. Each takes some 150 bytes.
+pub(super) const FAULTS_MAX: usize = 1_000;
+
 /// Why a partition's records were not appended.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
@@ -206,7 +209,8 @@ fn check_keys(batch: &RecordBatch) -> Result<(), Refusal> {
     })
 }
 
-/// Looks at every record and refuses the batch if `fault` finds one or more of them wrong.
+/// Looks at every record and refuses the batch if `fault` finds one or more of them wrong. Of very
+/// many only the first are named: compressed, a batch may hold many times as many as it has bytes.
 fn blame(
     batch: &RecordBatch,
     code: ErrorCode,
@@ -214,8 +218,13 @@ fn blame(
 ) -> Result<(), Refusal> {
     let records = batch.records().map_err(unsound)?;
     let mut faults = Vec::new();
+    let mut count = 0_usize;
     for (index, record) in (0_i32..).zip(records.iter()) {
-        if let Some(message) = fault(&record.map_err(unsound)?) {
+        let Some(message) = fault(&record.map_err(unsound)?) else {
+            continue;
+        };
+        count += 1;
+        if faults.len() < FAULTS_MAX {
             faults.push(BatchIndexAndErrorMessage {
                 batch_index: index,
                 batch_index_error_message: Some(message),
@@ -225,7 +234,7 @@ fn blame(
     if faults.is_empty() {
         return Ok(());
     }
-    let message = format!("{} records of the batch were refused", faults.len());
+    let message = format!("{count} records of the batch were refused");
     Err(Refusal {
         code,
         message,
@@ -236,4 +245,32 @@ fn blame(
 
 fn millis(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_wire::records::{BatchBuilder, BatchOptions, Compression, RecordBatch};
+
+    use super::{FAULTS_MAX, check_keys};
+
+    #[test]
+    fn of_very_many_wrong_records_the_first_are_named_and_all_are_counted() {
+        let options = BatchOptions {
+            compression: Compression::Zstd,
+            ..BatchOptions::default()
+        };
+        let mut builder = BatchBuilder::new(options);
+        for _ in 0..FAULTS_MAX * 20 {
+            builder.append(0, None, None, &[]).expect("it has room");
+        }
+        let mut bytes = builder.build().expect("it is a batch");
+        let batch = RecordBatch::split_from(&mut bytes).expect("sound");
+        let refusal = check_keys(&batch.expect("one")).expect_err("without keys");
+        assert_eq!(refusal.records.len(), FAULTS_MAX);
+        assert!(
+            refusal.message.starts_with("20000 records"),
+            "{}",
+            refusal.message
+        );
+    }
 }
