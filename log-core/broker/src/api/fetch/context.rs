@@ -56,11 +56,11 @@ impl Context {
             return Err(ErrorCode::FetchSessionTopicIdError);
         }
         open.update(wanted, std::mem::take(&mut request.forgotten_topics_data));
-        if open.len() == 0 {
+        if open.size().partitions == 0 {
             node.fetch_sessions.end(id);
             return Ok((Self::Sessionless, Vec::new()));
         }
-        if !node.fetch_sessions.touch(id, open.len(), node.clock.now()) {
+        if !node.fetch_sessions.touch(id, open.size(), node.clock.now()) {
             return Err(ErrorCode::FetchSessionIdNotFound);
         }
         let wanted = open.advance(&node.topics.load());

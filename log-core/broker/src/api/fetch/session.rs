@@ -7,6 +7,7 @@ use headwater_wire::messages::fetch::{ForgottenTopic, PartitionData};
 use uuid::Uuid;
 
 use super::wanted::{Naming, TopicRef, Wanted};
+use crate::topic_creation::check_name;
 use crate::topics::TopicMap;
 
 /// Epoch of the first request of a session, which names all of it.
@@ -91,6 +92,24 @@ pub(super) struct Session {
     partitions: BTreeMap<u64, Cached>,
     places: HashMap<Key, u64>,
     next_place: u64,
+    /// Bytes of memory, about.
+    bytes: usize,
+}
+
+/// How much a session holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Size {
+    pub(super) partitions: usize,
+    /// Bytes of memory, about.
+    pub(super) bytes: usize,
+}
+
+/// What a partition takes besides the name of its topic, in bytes: in both tables of a session,
+/// which are a quarter empty.
+const PARTITION_BYTES: usize = 400;
+
+fn bytes_of(wanted: &Wanted) -> usize {
+    PARTITION_BYTES + wanted.topic.name.len()
 }
 
 impl Session {
@@ -106,6 +125,7 @@ impl Session {
             partitions: BTreeMap::new(),
             places: HashMap::new(),
             next_place: 0,
+            bytes: 0,
         };
         for (wanted, data) in answered {
             session.want(wanted.clone());
@@ -127,9 +147,12 @@ impl Session {
         self.naming
     }
 
-    /// Number of partitions.
-    pub(super) fn len(&self) -> usize {
-        self.partitions.len()
+    /// What it holds.
+    pub(super) fn size(&self) -> Size {
+        Size {
+            partitions: self.partitions.len(),
+            bytes: self.bytes,
+        }
     }
 
     /// Takes in what a request adds, changes and gives up.
@@ -144,8 +167,10 @@ impl Session {
                 name: Arc::from(topic.topic),
             };
             for partition in topic.partitions {
-                if let Some(place) = self.places.remove(&Key::of(&named, partition)) {
-                    self.partitions.remove(&place);
+                if let Some(place) = self.places.remove(&Key::of(&named, partition))
+                    && let Some(cached) = self.partitions.remove(&place)
+                {
+                    self.bytes = self.bytes.saturating_sub(bytes_of(&cached.wanted));
                 }
             }
         }
@@ -180,9 +205,13 @@ impl Session {
     }
 
     fn want(&mut self, wanted: Wanted) {
+        let naming = self.naming;
         match self.cached(&wanted) {
             Some(cached) => cached.wanted.asked = wanted.asked,
+            // It is told that there is no such topic, now and, having no place here, never again.
+            None if naming == Naming::Names && check_name(&wanted.topic.name).is_err() => {}
             None => {
+                self.bytes += bytes_of(&wanted);
                 let key = Key::of(&wanted.topic, wanted.asked.partition);
                 self.put(key, Cached::new(wanted));
             }
@@ -215,6 +244,7 @@ impl Session {
         for topic in unnamed {
             if let Some(found) = topics.by_id(topic.id) {
                 topic.name = Arc::from(found.image.name.as_str());
+                self.bytes += topic.name.len();
             }
         }
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use headwater_env::{Now, Random};
 use parking_lot::Mutex;
 
-use super::session::Session;
+use super::session::{Session, Size};
 
 /// How long a session may be unused before any other may take its slot, and how long it is safe
 /// from larger ones after it began.
 const EVICTION_AFTER: Duration = Duration::from_secs(120);
-/// Partitions of all sessions together. Each costs some 200 bytes; with more, clients are told to
-/// do without a session.
-const PARTITIONS_MAX: usize = 1_000_000;
+/// Memory of all sessions together, in bytes: some 140,000 partitions. With more, clients are told
+/// to do without a session.
+const BYTES_MAX: usize = 64 << 20;
 /// Draws for an id that is free. Ids are 31 bits and sessions a few thousand.
 const DRAWS_MAX: usize = 16;
 
@@ -34,8 +34,8 @@ struct Table {
     sessions: HashMap<i32, Slot>,
     by_use: BTreeSet<(Now, i32)>,
     /// Sessions that larger ones may replace.
-    by_size: BTreeSet<(usize, i32)>,
-    partitions: usize,
+    by_size: BTreeSet<(Size, i32)>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ struct Slot {
     session: Arc<Mutex<Session>>,
     began: Now,
     used: Now,
-    size: usize,
+    size: Size,
 }
 
 impl FetchSessions {
@@ -57,10 +57,10 @@ impl FetchSessions {
 
     /// Keeps `session` and returns its id, or `None` if there is no slot for it.
     pub(super) fn begin(&self, session: Session, now: Now, random: &dyn Random) -> Option<i32> {
-        let size = session.len();
+        let size = session.size();
         let mut table = self.table.lock();
         let has_room = table.sessions.len() < self.slots || table.evict_for(size, now);
-        if !has_room || table.partitions.saturating_add(size) > PARTITIONS_MAX {
+        if !has_room || table.bytes.saturating_add(size.bytes) > BYTES_MAX {
             return None;
         }
         let id = table.free_id(random)?;
@@ -71,7 +71,7 @@ impl FetchSessions {
             size,
         };
         table.by_use.insert((now, id));
-        table.partitions += size;
+        table.bytes += size.bytes;
         table.sessions.insert(id, slot);
         Some(id)
     }
@@ -85,15 +85,15 @@ impl FetchSessions {
             .map(|slot| Arc::clone(&slot.session))
     }
 
-    /// Notes that the session was used and has `size` partitions now. Returns whether it goes on:
+    /// Notes that the session was used and has this size now. Returns whether it goes on:
     /// it does not if it has grown beyond what all sessions together may hold.
-    pub(super) fn touch(&self, id: i32, size: usize, now: Now) -> bool {
+    pub(super) fn touch(&self, id: i32, size: Size, now: Now) -> bool {
         let mut table = self.table.lock();
         let Some(mut slot) = table.remove(id) else {
             // It lost its slot while the request was on its way, and ends with its answer.
             return true;
         };
-        if table.partitions.saturating_add(size) > PARTITIONS_MAX {
+        if table.bytes.saturating_add(size.bytes) > BYTES_MAX {
             return false;
         }
         slot.used = now;
@@ -102,7 +102,7 @@ impl FetchSessions {
         if now.since(slot.began) > EVICTION_AFTER {
             table.by_size.insert((size, id));
         }
-        table.partitions += size;
+        table.bytes += size.bytes;
         table.sessions.insert(id, slot);
         true
     }
@@ -118,17 +118,20 @@ impl Table {
         let slot = self.sessions.remove(&id)?;
         self.by_use.remove(&(slot.used, id));
         self.by_size.remove(&(slot.size, id));
-        self.partitions = self.partitions.saturating_sub(slot.size);
+        self.bytes = self.bytes.saturating_sub(slot.size.bytes);
         Some(slot)
     }
 
-    /// Frees a slot for a session of `size` partitions, if one may go.
-    fn evict_for(&mut self, size: usize, now: Now) -> bool {
+    /// Frees a slot for a session of this size, if one may go.
+    fn evict_for(&mut self, size: Size, now: Now) -> bool {
         let stale = self
             .by_use
             .first()
             .filter(|(used, _)| now.since(*used) > EVICTION_AFTER);
-        let smaller = self.by_size.first().filter(|(other, _)| *other < size);
+        let smaller = self
+            .by_size
+            .first()
+            .filter(|(other, _)| other.partitions < size.partitions);
         let victim = stale.map(|(_, id)| *id).or(smaller.map(|(_, id)| *id));
         victim.is_some_and(|id| self.remove(id).is_some())
     }
@@ -144,7 +147,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use headwater_env::OsRandom;
-    use headwater_wire::messages::fetch::{FetchPartition, PartitionData};
+    use headwater_wire::messages::fetch::{FetchPartition, ForgottenTopic, PartitionData};
 
     use super::super::session::wanted;
     use super::super::wanted::Naming;
@@ -179,8 +182,8 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(begin(9, 100), None, "both are young");
 
-        assert!(sessions.touch(first, 3, at(121)));
-        assert!(sessions.touch(second, 5, at(121)));
+        assert!(sessions.touch(first, session(3).size(), at(121)));
+        assert!(sessions.touch(second, session(5).size(), at(121)));
         assert_eq!(begin(3, 122), None, "none is smaller");
         let third = begin(4, 122).expect("the slot of the first");
         assert!(sessions.get(first).is_none());
@@ -204,7 +207,32 @@ mod tests {
     fn sessions_may_not_grow_without_bound() {
         let sessions = FetchSessions::new(10);
         let id = sessions.begin(session(1), at(0), &OsRandom).expect("room");
-        assert!(!sessions.touch(id, PARTITIONS_MAX + 1, at(1)));
+        let huge = Size {
+            partitions: 1,
+            bytes: BYTES_MAX + 1,
+        };
+        assert!(!sessions.touch(id, huge, at(1)));
         assert!(sessions.get(id).is_none());
+    }
+
+    #[test]
+    fn names_count_and_those_that_no_topic_can_have_are_not_kept() {
+        let data = PartitionData::default();
+        let session = |name: &str| {
+            let wanted = [wanted(name, FetchPartition::default())];
+            let answered = wanted.iter().map(|wanted| (wanted, &data));
+            Session::begin(Naming::Names, answered, &TopicMap::empty())
+        };
+        let (short, long) = (session("t").size(), session(&"t".repeat(249)).size());
+        assert_eq!(long.bytes - short.bytes, 248);
+        assert_eq!(session(&"t".repeat(250)).size().partitions, 0);
+        let mut open = session("t");
+        let forgotten = ForgottenTopic {
+            topic: "t".to_owned(),
+            partitions: vec![0],
+            ..Default::default()
+        };
+        open.update(Vec::new(), vec![forgotten]);
+        assert_eq!(open.size().bytes, 0);
     }
 }
