@@ -24,7 +24,8 @@ pub(crate) struct Topic {
 /// All topics as of one metadata image. Immutable: requests hold one for as long as they look.
 pub(crate) struct TopicMap {
     pub(crate) image: Arc<ClusterImage>,
-    /// Grows with every image this node has seen since it started.
+    /// Grows with every image whose topics are not those of the one before, since the node started:
+    /// who keeps what it found in the topics looks again when this has grown.
     pub(crate) version: u64,
     by_name: HashMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
@@ -54,6 +55,15 @@ impl TopicMap {
             by_id: HashMap::new(),
         }
     }
+}
+
+/// Whether two images have the same topics with the same partitions and configurations.
+fn are_same(one: &ClusterImage, other: &ClusterImage) -> bool {
+    let pairs = one.topics.iter().zip(&other.topics);
+    one.topics.len() == other.topics.len()
+        && pairs
+            .into_iter()
+            .all(|((id, topic), (other_id, other))| id == other_id && Arc::ptr_eq(topic, other))
 }
 
 /// Keeps the topics in step with the metadata.
@@ -97,8 +107,9 @@ impl Topics {
             return Ok(false);
         }
         let are_defaults_changed = self.live.follow(&image.configs);
+        let is_changed = !are_same(&before.image, &image);
         let mut next = TopicMap {
-            version: before.version + 1,
+            version: before.version + u64::from(is_changed),
             by_name: HashMap::with_capacity(image.topics.len()),
             by_id: HashMap::with_capacity(image.topics.len()),
             image,
@@ -215,5 +226,46 @@ impl Topics {
             );
         }
         config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use uuid::Uuid;
+
+    use super::are_same;
+    use crate::metadata::{ClusterImage, Command, NewTopic};
+
+    #[test]
+    fn only_what_changes_topics_makes_others_look_again() {
+        let mut before = ClusterImage::default();
+        let id = Uuid::from_u128(1);
+        let create = Command::CreateTopic(NewTopic {
+            name: "t".into(),
+            id,
+            replicas: vec![vec![1]],
+            configs: BTreeMap::new(),
+        });
+        before.apply(1, &create);
+        let after = |command: &Command| {
+            let mut image = before.clone();
+            image.apply(2, command);
+            image
+        };
+        let features = Command::FinalizeFeatures {
+            expected: before.features.epoch,
+            levels: BTreeMap::from([("group.version".to_owned(), 1)]),
+        };
+        assert!(are_same(&before, &after(&features)));
+        let grow = Command::AddPartitions {
+            id,
+            expected: 1,
+            replicas: vec![vec![1]],
+        };
+        assert!(!are_same(&before, &after(&grow)));
+        assert!(!are_same(&before, &after(&Command::DeleteTopic { id })));
+        assert!(!are_same(&ClusterImage::default(), &before));
     }
 }
