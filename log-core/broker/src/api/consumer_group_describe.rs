@@ -8,7 +8,9 @@ use headwater_wire::messages::consumer_group_describe::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup,
 };
 
-use super::coordinated::{NOT_SERVED, by_partition, collect, serves_consumer_protocol, to_group};
+use super::coordinated::{
+    NOT_SERVED, by_partition, collect, each_once, serves_consumer_protocol, to_group,
+};
 use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -36,7 +38,7 @@ impl Handler for ConsumerGroupDescribe {
             });
         }
         let wants_operations = request.include_authorized_operations;
-        let answers = by_partition(node, request.group_ids, String::as_str)
+        let answers = by_partition(node, each_once(request.group_ids), String::as_str)
             .into_iter()
             .map(|(key, group_ids)| {
                 let part = ConsumerGroupDescribeRequest {

@@ -1,6 +1,6 @@
 //! What the handlers of groups and transactions share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, join_all};
@@ -53,6 +53,23 @@ pub(super) fn offsets_partition(node: &Node, group_id: &str) -> i32 {
         |partitions| i32::try_from(partitions.len()).unwrap_or(i32::MAX),
     );
     group_partition(group_id, count)
+}
+
+/// The names, each once: clients key answers by them, and a name is shorter than its answer.
+pub(super) fn each_once(names: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::with_capacity(names.len());
+    let mut names = names;
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+/// Where in a list each name stands first.
+pub(super) fn places<'a>(names: impl Iterator<Item = &'a String>) -> HashMap<String, usize> {
+    let mut places = HashMap::new();
+    for (place, name) in names.enumerate() {
+        places.entry(name.clone()).or_insert(place);
+    }
+    places
 }
 
 /// Splits the groups of a request by the partition that answers for them.
@@ -109,4 +126,15 @@ pub(super) fn has_partition(topics: &TopicMap, name: &str, partition: i32) -> bo
     topics
         .by_name(name)
         .is_some_and(|topic| topic.locate(partition).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each_once;
+
+    #[test]
+    fn a_name_counts_once_and_the_order_stays() {
+        let names = ["b", "a", "b", "c", "a"].map(str::to_owned);
+        assert_eq!(each_once(names.to_vec()), ["b", "a", "c"]);
+    }
 }

@@ -7,7 +7,7 @@ use headwater_wire::messages::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup,
 };
 
-use super::coordinated::{by_partition, collect, to_group};
+use super::coordinated::{by_partition, collect, each_once, to_group};
 use super::{Handler, Reply, authorized_operations};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -23,7 +23,7 @@ impl Handler for DescribeGroups {
         request: DescribeGroupsRequest,
     ) -> Reply<DescribeGroupsResponse> {
         let wants_operations = request.include_authorized_operations;
-        let answers = by_partition(node, request.groups, String::as_str)
+        let answers = by_partition(node, each_once(request.groups), String::as_str)
             .into_iter()
             .map(|(key, groups)| {
                 let part = DescribeGroupsRequest {

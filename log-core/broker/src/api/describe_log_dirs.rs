@@ -1,6 +1,6 @@
 //! DescribeLogDirs: how much room the logs take, and how much there is (KIP-113, KIP-827).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -51,10 +51,10 @@ fn describe(node: &Node, wanted: Option<Vec<DescribableLogDirTopic>>) -> Describ
             .filter_map(|topic| partitions(topic, |_| true))
             .collect(),
         Some(wanted) => {
-            let mut by_name: HashMap<&str, Vec<i32>> = HashMap::new();
+            let mut by_name: HashMap<&str, HashSet<i32>> = HashMap::new();
             for topic in &wanted {
                 let partitions = by_name.entry(&topic.topic).or_default();
-                partitions.extend_from_slice(&topic.partitions);
+                partitions.extend(&topic.partitions);
             }
             all.in_name_order()
                 .filter_map(|topic| {

@@ -1,5 +1,6 @@
 //! DescribeProducers: who writes to partitions, and whose transactions are open there (KIP-664).
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use headwater_storage::{Lsn, ProducerSummary};
@@ -26,6 +27,7 @@ impl Handler for DescribeProducers {
         request: DescribeProducersRequest,
     ) -> Reply<DescribeProducersResponse> {
         let topics = node.topics.load();
+        let request = each_once(request);
         let mut newest = Lsn::ZERO;
         let described = request
             .topics
@@ -45,6 +47,16 @@ impl Handler for DescribeProducers {
             response
         })
     }
+}
+
+/// The request with every partition named once: its answer is so much longer than its number.
+fn each_once(mut request: DescribeProducersRequest) -> DescribeProducersRequest {
+    let mut seen: HashMap<String, HashSet<i32>> = HashMap::new();
+    for topic in &mut request.topics {
+        let seen = seen.entry(topic.name.clone()).or_default();
+        topic.partition_indexes.retain(|index| seen.insert(*index));
+    }
+    request
 }
 
 fn describe(topics: &TopicMap, wanted: TopicRequest, newest: &mut Lsn) -> TopicResponse {
@@ -101,4 +113,28 @@ fn failed(mut response: DescribeProducersResponse, code: ErrorCode) -> DescribeP
         *partition = refused(partition.partition_index, code);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_wire::messages::describe_producers::{DescribeProducersRequest, TopicRequest};
+
+    use super::each_once;
+
+    #[test]
+    fn a_partition_named_many_times_is_described_once() {
+        let topic = |name: &str, partitions: &[i32]| TopicRequest {
+            name: name.to_owned(),
+            partition_indexes: partitions.to_vec(),
+        };
+        let once = each_once(DescribeProducersRequest {
+            topics: vec![
+                topic("a", &[1, 0, 1, 1]),
+                topic("b", &[0]),
+                topic("a", &[0, 2]),
+            ],
+        });
+        let expected = [topic("a", &[1, 0]), topic("b", &[0]), topic("a", &[2])];
+        assert_eq!(once.topics, expected);
+    }
 }

@@ -10,6 +10,7 @@ use headwater_wire::messages::describe_transactions::{
     DescribeTransactionsRequest, DescribeTransactionsResponse, TopicData, TransactionState,
 };
 
+use super::coordinated::each_once;
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -24,7 +25,7 @@ impl Handler for DescribeTransactions {
         context: &RequestContext,
         request: DescribeTransactionsRequest,
     ) -> Reply<DescribeTransactionsResponse> {
-        let answers = request.transactional_ids.into_iter().map(|id| {
+        let answers = each_once(request.transactional_ids).into_iter().map(|id| {
             let describe = Request::Describe(id.clone());
             let transactions = &node.coordinators.transactions;
             let answer = transactions.submit(node, &id, context.version, describe);

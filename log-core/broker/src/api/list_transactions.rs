@@ -11,13 +11,18 @@ use headwater_wire::ErrorCode;
 use headwater_wire::messages::list_transactions::{
     ListTransactionsRequest, ListTransactionsResponse, TransactionState,
 };
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::node::Node;
 
 pub(crate) struct ListTransactions;
+
+/// Bytes that a pattern may have. To read one takes some hundred times its length in memory.
+const PATTERN_LEN_MAX: usize = 8 * 1024;
+/// Bytes that a pattern may take when it is compiled.
+const PROGRAM_MAX: usize = 1 << 20;
 
 impl Handler for ListTransactions {
     type Request = ListTransactionsRequest;
@@ -76,10 +81,26 @@ impl Handler for ListTransactions {
 
 /// The pattern has to match the whole id, as in Kafka. Without look-around and back references,
 /// which Java's patterns have and these, whose time is bounded, have not.
-fn pattern(text: Option<&str>) -> Result<Option<Regex>, regex::Error> {
-    text.filter(|text| !text.is_empty())
-        .map(|text| Regex::new(&format!("^(?:{text})$")))
-        .transpose()
+fn pattern(text: Option<&str>) -> Result<Option<Regex>, InvalidPattern> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    if text.len() > PATTERN_LEN_MAX {
+        return Err(InvalidPattern::TooLong(text.len()));
+    }
+    let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(PROGRAM_MAX).build();
+    // It must be whole by itself: `a)|(b` is not.
+    compile(text)?;
+    Ok(Some(compile(&format!("^(?:{text})$"))?))
+}
+
+/// Why there is nothing that a pattern matches.
+#[derive(Debug, thiserror::Error)]
+enum InvalidPattern {
+    #[error("the pattern has {0} bytes; {PATTERN_LEN_MAX} are the most")]
+    TooLong(usize),
+    #[error(transparent)]
+    Syntax(#[from] regex::Error),
 }
 
 fn wanted(
@@ -96,4 +117,24 @@ fn wanted(
             producer_id: summary.producer.id,
             transaction_state: summary.state.to_owned(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InvalidPattern, PATTERN_LEN_MAX, pattern};
+
+    #[test]
+    fn patterns_are_whole_and_of_bounded_length() {
+        let found = pattern(Some("a|b.*")).expect("valid").expect("not empty");
+        assert!(found.is_match("bc") && !found.is_match("ab"));
+        assert!(matches!(pattern(None), Ok(None)));
+        assert!(matches!(pattern(Some("")), Ok(None)));
+        let whole = pattern(Some("a)|(b"));
+        assert!(matches!(whole, Err(InvalidPattern::Syntax(_))));
+        let longest = "a".repeat(PATTERN_LEN_MAX);
+        assert!(pattern(Some(&longest)).is_ok());
+        let longer = pattern(Some(&format!("{longest}a")));
+        assert!(matches!(longer, Err(InvalidPattern::TooLong(_))));
+        assert!(pattern(Some("(?:a{1000}){1000}")).is_err(), "too large");
+    }
 }

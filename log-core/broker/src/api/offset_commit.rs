@@ -1,5 +1,6 @@
 //! OffsetCommit: positions of a group.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use headwater_coordination::groups::{Request, Response};
@@ -8,6 +9,7 @@ use headwater_wire::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestTopic, OffsetCommitResponse,
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use uuid::Uuid;
 
 use super::coordinated::{has_partition, own_kind, to_group, topic_name};
 use super::{Handler, Reply};
@@ -102,18 +104,62 @@ fn merge(
     answered: Vec<OffsetCommitResponseTopic>,
 ) -> Vec<OffsetCommitResponseTopic> {
     let mut topics = refused;
+    let mut places = HashMap::with_capacity(topics.len());
+    for (place, topic) in topics.iter().enumerate() {
+        places.entry(named(topic)).or_insert(place);
+    }
     for topic in answered {
-        let is_same = |other: &&mut OffsetCommitResponseTopic| {
-            if other.topic_id.is_nil() {
-                other.name == topic.name
-            } else {
-                other.topic_id == topic.topic_id
-            }
-        };
-        match topics.iter_mut().find(is_same) {
+        // A topic that was named by its name is answered with its id too.
+        let by_id = places.get(&(topic.topic_id, None));
+        let by_name = || places.get(&(Uuid::nil(), Some(topic.name.clone())));
+        let place = by_id.or_else(by_name).copied();
+        match place.and_then(|place| topics.get_mut(place)) {
             Some(other) => other.partitions.extend(topic.partitions),
-            None => topics.push(topic),
+            None => {
+                places.insert(named(&topic), topics.len());
+                topics.push(topic);
+            }
         }
     }
     topics
+}
+
+/// By what the topic is looked up: its id, or its name if it has none.
+fn named(topic: &OffsetCommitResponseTopic) -> (Uuid, Option<String>) {
+    let name = topic.topic_id.is_nil().then(|| topic.name.clone());
+    (topic.topic_id, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_topic_stands_in_one_place() {
+        let topic = |id: u128, name: &str, partition_index| OffsetCommitResponseTopic {
+            topic_id: Uuid::from_u128(id),
+            name: name.to_owned(),
+            partitions: vec![OffsetCommitResponsePartition {
+                partition_index,
+                error_code: 0,
+            }],
+        };
+        let refused = vec![topic(0, "a", 9), topic(2, "b", 9)];
+        let answered = vec![
+            topic(1, "a", 0),
+            topic(2, "b", 1),
+            topic(3, "c", 2),
+            topic(3, "c", 3),
+        ];
+        let merged: Vec<_> = merge(refused, answered)
+            .iter()
+            .map(|topic| {
+                let partitions = topic.partitions.iter();
+                let indexes: Vec<_> = partitions.map(|it| it.partition_index).collect();
+                (topic.name.clone(), indexes)
+            })
+            .collect();
+        let expected = [("a", vec![9, 0]), ("b", vec![9, 1]), ("c", vec![2, 3])];
+        assert_eq!(merged, expected.map(|(name, it)| (name.to_owned(), it)));
+    }
 }

@@ -9,7 +9,7 @@ use headwater_wire::messages::offset_delete::{
     OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
 
-use super::coordinated::{has_partition, own_kind, to_group};
+use super::coordinated::{has_partition, own_kind, places, to_group};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -74,8 +74,10 @@ fn keep_known(
 
 /// One entry for each topic, as clients look them up by name.
 fn merge(topics: &mut Vec<OffsetDeleteResponseTopic>, refused: Vec<OffsetDeleteResponseTopic>) {
+    let mut places = places(topics.iter().map(|topic| &topic.name));
     for topic in refused {
-        match topics.iter_mut().find(|other| other.name == topic.name) {
+        let place = *places.entry(topic.name.clone()).or_insert(topics.len());
+        match topics.get_mut(place) {
             Some(other) => other.partitions.extend(topic.partitions),
             None => topics.push(topic),
         }

@@ -10,7 +10,7 @@ use headwater_wire::messages::txn_offset_commit::{
     TxnOffsetCommitResponseTopic,
 };
 
-use super::coordinated::{has_partition, offsets_partition, own_kind, to_group};
+use super::coordinated::{has_partition, offsets_partition, own_kind, places, to_group};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::coordinators::{NotJoined, WriteSupport, Writer};
@@ -87,12 +87,11 @@ fn with(
     refused: TxnOffsetCommitResponse,
 ) -> TxnOffsetCommitResponse {
     // One entry for each topic, as clients look them up by name.
+    let mut places = places(response.topics.iter().map(|topic| &topic.name));
     for topic in refused.topics {
-        match response
-            .topics
-            .iter_mut()
-            .find(|other| other.name == topic.name)
-        {
+        let end = response.topics.len();
+        let place = *places.entry(topic.name.clone()).or_insert(end);
+        match response.topics.get_mut(place) {
             Some(other) => other.partitions.extend(topic.partitions),
             None => response.topics.push(topic),
         }

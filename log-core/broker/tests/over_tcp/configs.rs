@@ -533,3 +533,37 @@ async fn internal_topics_stay_synced_and_compacted() {
     let taken = alter_on(&mut client, (TOPIC, OFFSETS), &change, false).await;
     assert_eq!(taken, ErrorCode::None);
 }
+
+#[tokio::test]
+async fn a_resource_named_many_times_is_described_once() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let named = |kind: i8, name: &str, key: Option<&str>| DescribeConfigsResource {
+        resource_type: kind,
+        resource_name: name.into(),
+        configuration_keys: key.map(|key| vec![key.into()]),
+    };
+    let mut request = DescribeConfigsRequest {
+        resources: vec![named(BROKER, "1", None); 10_000],
+        include_synonyms: true,
+        include_documentation: true,
+    };
+    let results = client.call(&request, 4).await.results;
+    assert_eq!(results.len(), 1);
+    assert!(results[0].configs.len() > 100);
+
+    request.resources = vec![
+        named(BROKER, "1", Some("node.id")),
+        named(BROKER, "1", Some("num.partitions")),
+    ];
+    let results = client.call(&request, 4).await.results;
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0].configs.len(), 2, "what any of them asked for");
+
+    let groups = (0..1_001).map(|n| named(GROUP, &format!("g{n}"), None));
+    request.resources = groups.collect();
+    let results = client.call(&request, 4).await.results;
+    let codes: Vec<_> = results.iter().map(|result| result.error_code).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1_000);
+    assert_eq!(codes.last(), Some(&ErrorCode::InvalidRequest.code()));
+}
