@@ -139,8 +139,8 @@ impl<'a> Appending<'a> {
         self.check_target(located)?;
         let config = &located.topic.config;
         let batch = validate(config, batch, self.now)?;
-        let batch = in_topics_compression(config, batch)?;
         let write = self.check_transaction(located, data.index, &batch.header)?;
+        let batch = in_topics_compression(config, batch)?;
         self.store(located, data.index, &batch, &write)
     }
 

@@ -8,6 +8,7 @@ use headwater_wire::records::{
     patch_max_timestamp,
 };
 
+use super::compression::looking_limits;
 use crate::config::TopicConfig;
 
 /// First Produce version whose clients read zstd.
@@ -119,7 +120,7 @@ pub(super) fn validate(
     let batch = with_read_records(batch)?;
     check_timestamps(config, &batch, now)?;
     if config.log.cleanup.compact {
-        check_keys(&batch)?;
+        check_keys(config, &batch)?;
     }
     Ok(batch)
 }
@@ -149,6 +150,8 @@ pub(super) fn unsound(error: BatchError) -> Refusal {
         BatchError::Magic(0 | 1) | BatchError::Field { .. } | BatchError::Record { .. } => {
             ErrorCode::InvalidRecord
         }
+        // Clients split such a batch and try again.
+        BatchError::DecompressedTooLarge { .. } => ErrorCode::MessageTooLarge,
         _ => ErrorCode::CorruptMessage,
     };
     Refusal::new(code, error.to_string())
@@ -170,7 +173,7 @@ fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Resu
     if let Some(latest) = latest
         && batch.header.max_timestamp > latest
     {
-        blame(batch, ErrorCode::InvalidTimestamp, |record| {
+        blame(config, batch, ErrorCode::InvalidTimestamp, |record| {
             (record.timestamp > latest).then(|| {
                 format!(
                     "timestamp {} is further ahead of the broker's clock than message.timestamp.after.max.ms allows",
@@ -191,7 +194,7 @@ fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Resu
         return Ok(());
     };
     let earliest = now.saturating_sub(millis(before));
-    blame(batch, ErrorCode::InvalidTimestamp, |record| {
+    blame(config, batch, ErrorCode::InvalidTimestamp, |record| {
         let early = record.timestamp != NO_TIMESTAMP && record.timestamp < earliest;
         early.then(|| {
             format!(
@@ -202,8 +205,8 @@ fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Resu
     })
 }
 
-fn check_keys(batch: &RecordBatch) -> Result<(), Refusal> {
-    blame(batch, ErrorCode::InvalidRecord, |record| {
+fn check_keys(config: &TopicConfig, batch: &RecordBatch) -> Result<(), Refusal> {
+    blame(config, batch, ErrorCode::InvalidRecord, |record| {
         let reason = "a compacted topic cannot accept a record without a key";
         record.key.is_none().then(|| reason.to_owned())
     })
@@ -212,11 +215,13 @@ fn check_keys(batch: &RecordBatch) -> Result<(), Refusal> {
 /// Looks at every record and refuses the batch if `fault` finds one or more of them wrong. Of very
 /// many only the first are named: compressed, a batch may hold many times as many as it has bytes.
 fn blame(
+    config: &TopicConfig,
     batch: &RecordBatch,
     code: ErrorCode,
     fault: impl Fn(&RecordRef<'_>) -> Option<String>,
 ) -> Result<(), Refusal> {
-    let records = batch.records().map_err(unsound)?;
+    let records = batch.records_within(looking_limits(config));
+    let records = records.map_err(unsound)?;
     let mut faults = Vec::new();
     let mut count = 0_usize;
     for (index, record) in (0_i32..).zip(records.iter()) {
@@ -249,9 +254,12 @@ fn millis(span: std::time::Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use headwater_wire::records::{BatchBuilder, BatchOptions, Compression, RecordBatch};
 
     use super::{FAULTS_MAX, check_keys};
+    use crate::config::{TopicConfig, TopicDefaults};
 
     #[test]
     fn of_very_many_wrong_records_the_first_are_named_and_all_are_counted() {
@@ -265,7 +273,9 @@ mod tests {
         }
         let mut bytes = builder.build().expect("it is a batch");
         let batch = RecordBatch::split_from(&mut bytes).expect("sound");
-        let refusal = check_keys(&batch.expect("one")).expect_err("without keys");
+        let config = TopicConfig::new(&TopicDefaults::default(), &BTreeMap::new());
+        let config = config.expect("the defaults are valid");
+        let refusal = check_keys(&config, &batch.expect("one")).expect_err("without keys");
         assert_eq!(refusal.records.len(), FAULTS_MAX);
         assert!(
             refusal.message.starts_with("20000 records"),
