@@ -298,15 +298,11 @@ impl PartitionLog {
 
     /// Whether `flush.messages` or `flush.ms` want a relaxed log synced sooner than it is anyway.
     fn is_flush_due(&self, writer: &Writer) -> bool {
-        if !writer.is_relaxed || writer.unsynced.bytes == 0 {
-            return false;
-        }
-        let config = self.config();
         let routine = self.core.options.relaxed_sync_interval;
-        config
-            .flush_messages
-            .is_some_and(|count| writer.unsynced.records >= count)
-            || config.flush_interval.is_some_and(|time| time < routine)
+        writer.is_relaxed
+            && writer
+                .unsynced
+                .is_flush_due(&self.config(), routine, || self.core.clock.now())
     }
 }
 

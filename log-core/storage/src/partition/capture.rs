@@ -57,6 +57,7 @@ impl PartitionLog {
         let mut writer = self.writer.lock();
         writer.unsynced.is_queued = false;
         writer.unsynced.records = 0;
+        writer.unsynced.synced_at = self.core.clock.now();
         if writer.unsynced.bytes == 0 {
             return Ok(());
         }

@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use headwater_env::Now;
 
 use super::verification::Verifying;
 use super::{DurableState, LeaderEpochs};
 use crate::checkpoint::SegmentEnd;
+use crate::config::LogConfig;
 use crate::error::Unusable;
 use crate::lsn::Lsn;
 use crate::producers::ProducerStates;
@@ -56,10 +60,30 @@ pub(super) struct Unsynced {
     pub(super) bytes: u64,
     /// Records appended since the last sync began.
     pub(super) records: u64,
+    /// When the last sync began.
+    pub(super) synced_at: Now,
     /// Names in the partition's directory.
     pub(super) has_names: bool,
     /// The partition is on the list of those worth a sync.
     pub(super) is_queued: bool,
+}
+
+impl Unsynced {
+    /// Whether there is something that `flush.messages` or `flush.ms` want synced now. A time that
+    /// is no shorter than `routine`, between the syncs that there are anyway, wants nothing more.
+    pub(super) fn is_flush_due(
+        &self,
+        config: &LogConfig,
+        routine: Duration,
+        now: impl FnOnce() -> Now,
+    ) -> bool {
+        if self.bytes == 0 {
+            return false;
+        }
+        let are_enough = |count| self.records >= count;
+        let is_over = |time| time < routine && now().since(self.synced_at) >= time;
+        config.flush_messages.is_some_and(are_enough) || config.flush_interval.is_some_and(is_over)
+    }
 }
 
 impl Writer {
@@ -161,5 +185,47 @@ impl View {
             .get(index + 1)
             .map(|segment| segment.base_offset());
         Some((Arc::clone(segment), next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_flush_time_is_no_sync_for_every_append() {
+        let routine = Duration::from_millis(100);
+        let millis = |millis| Now::from_nanos(0) + Duration::from_millis(millis);
+        let of = |flush_ms| LogConfig {
+            flush_interval: Some(Duration::from_millis(flush_ms)),
+            ..LogConfig::default()
+        };
+        let unsynced = Unsynced {
+            bytes: 1,
+            records: 1,
+            synced_at: millis(1_000),
+            ..Unsynced::default()
+        };
+        let is_due = |flush_ms, now| unsynced.is_flush_due(&of(flush_ms), routine, || millis(now));
+        assert!(!is_due(10, 1_000));
+        assert!(!is_due(10, 1_009));
+        assert!(is_due(10, 1_010));
+        assert!(
+            is_due(0, 1_000),
+            "every append is synced where that is asked for"
+        );
+        assert!(!is_due(100, 9_000), "the routine sees to that");
+        let counted = LogConfig {
+            flush_messages: Some(2),
+            ..LogConfig::default()
+        };
+        assert!(!unsynced.is_flush_due(&counted, routine, || millis(0)));
+        let two = Unsynced {
+            records: 2,
+            bytes: 2,
+            ..Unsynced::default()
+        };
+        assert!(two.is_flush_due(&counted, routine, || millis(0)));
+        assert!(!Unsynced::default().is_flush_due(&of(10), routine, || millis(5_000)));
     }
 }
