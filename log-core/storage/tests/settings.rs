@@ -118,7 +118,7 @@ fn files_outlive_their_records_by_the_delay() {
 struct Stopping(AtomicU64);
 
 impl CompactionPace for Stopping {
-    fn spend(&self, bytes: u64) -> bool {
+    fn spend(&self, bytes: u64, _is_over: &dyn Fn() -> bool) -> bool {
         self.0.fetch_add(bytes, Ordering::Relaxed) < 4_000
     }
 }

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use crate::node::Node;
 
-/// Longest sleep at a time: so soon a stop is noticed.
+/// Longest sleep at a time: so soon a stop is noticed. Also the shortest pause, since to look
+/// whether there is something to do costs a checkpoint.
 const NAP: Duration = Duration::from_millis(100);
 
 /// Compacts until the node stops, with a pause of `log.cleaner.backoff.ms` whenever there was
@@ -18,9 +19,9 @@ const NAP: Duration = Duration::from_millis(100);
 pub(super) fn run(node: &Arc<Node>, stopped: &Receiver<()>) {
     let throttle = Throttle {
         node: Arc::clone(node),
-        ready: Mutex::new(Now::default()),
+        debt: Mutex::new(Debt::default()),
     };
-    let mut pause = node.settings().cleaner.backoff;
+    let mut pause = backoff(node);
     loop {
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -33,9 +34,13 @@ pub(super) fn run(node: &Arc<Node>, stopped: &Receiver<()>) {
         pause = if is_more {
             Duration::ZERO
         } else {
-            node.settings().cleaner.backoff
+            backoff(node)
         };
     }
+}
+
+fn backoff(node: &Node) -> Duration {
+    node.settings().cleaner.backoff.max(NAP)
 }
 
 /// One pass; whether something was compacted, so that there may be more.
@@ -70,26 +75,42 @@ fn clean(node: &Node, throttle: &Throttle) -> bool {
 /// `log.cleaner.io.max.bytes.per.second`, as it is at the moment, for all threads together.
 struct Throttle {
     node: Arc<Node>,
-    /// When what was spent so far is paid for.
-    ready: Mutex<Now>,
+    debt: Mutex<Debt>,
+}
+
+/// What was spent and is not paid for, in bytes: what that is in time depends on the rate, which
+/// may change meanwhile.
+#[derive(Debug, Default)]
+struct Debt {
+    bytes: f64,
+    /// When it was this much.
+    at: Now,
+}
+
+impl Debt {
+    /// Adds `bytes` at `now` and returns how long it takes to pay at `rate` bytes a second for all
+    /// there is. What is paid since the last look is taken at this rate too.
+    fn owe(&mut self, bytes: u64, now: Now, rate: f64) -> Duration {
+        let rate = rate.max(1.0);
+        let paid = now.since(self.at).as_secs_f64() * rate;
+        self.bytes = (self.bytes - paid).max(0.0) + bytes as f64;
+        self.at = now;
+        Duration::try_from_secs_f64(self.bytes / rate).unwrap_or(Duration::ZERO)
+    }
 }
 
 impl CompactionPace for Throttle {
-    fn spend(&self, bytes: u64) -> bool {
-        let rate = self.node.settings().cleaner.bytes_per_second;
-        let cost = cost(bytes, rate);
-        let ready = {
-            let mut ready = self.ready.lock();
-            *ready = (*ready).max(self.node.clock.now()) + cost;
-            *ready
-        };
+    fn spend(&self, bytes: u64, is_over: &dyn Fn() -> bool) -> bool {
+        let mut spent = bytes;
         loop {
             if *self.node.shutdown.borrow() {
                 return false;
             }
-            let left = ready.since(self.node.clock.now());
+            let rate = self.node.settings().cleaner.bytes_per_second;
+            let now = self.node.clock.now();
+            let left = self.debt.lock().owe(std::mem::take(&mut spent), now, rate);
             // Batches are small: short debts add up until they are worth a sleep.
-            if left < NAP / 10 {
+            if left < NAP / 10 || is_over() {
                 return true;
             }
             std::thread::sleep(left.min(NAP));
@@ -97,19 +118,28 @@ impl CompactionPace for Throttle {
     }
 }
 
-fn cost(bytes: u64, rate: f64) -> Duration {
-    Duration::try_from_secs_f64(bytes as f64 / rate.max(1.0)).unwrap_or(Duration::ZERO)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::cost;
+    use headwater_env::Now;
+
+    use super::Debt;
 
     #[test]
-    fn bytes_cost_time_by_the_rate() {
-        assert_eq!(cost(500, 1000.0), Duration::from_millis(500));
-        assert_eq!(cost(u64::MAX, f64::MAX), Duration::ZERO);
+    fn a_debt_is_paid_at_the_rate_of_the_moment() {
+        let start = Now::from_nanos(0);
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut debt = Debt::default();
+        assert_eq!(debt.owe(500, start, 1000.0), Duration::from_millis(500));
+        assert_eq!(debt.owe(0, after(200), 1000.0), Duration::from_millis(300));
+        assert_eq!(debt.owe(0, after(800), 1000.0), Duration::ZERO);
+        assert_eq!(debt.owe(u64::MAX, after(800), f64::MAX), Duration::ZERO);
+
+        let mut debt = Debt::default();
+        let days = debt.owe(1 << 20, start, 1.0);
+        assert!(days > Duration::from_secs(1_000_000));
+        let back = debt.owe(0, after(200), 10_000_000.0);
+        assert_eq!(back, Duration::ZERO, "a rate set by mistake is put back");
     }
 }

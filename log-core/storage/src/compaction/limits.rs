@@ -2,9 +2,10 @@
 
 /// Slows compaction down, and ends it.
 pub trait CompactionPace: Send + Sync {
-    /// Told after `bytes` were read or written; may sleep for that. False ends the pass: what was
-    /// not replaced by then stays as it is.
-    fn spend(&self, bytes: u64) -> bool;
+    /// Told after `bytes` were read or written; may sleep for that, but not for long once `is_over`:
+    /// then the log is deleted, and its deletion waits. False ends the pass: what was not replaced
+    /// by then stays as it is.
+    fn spend(&self, bytes: u64, is_over: &dyn Fn() -> bool) -> bool;
 }
 
 /// As fast as the disk is.
@@ -12,7 +13,7 @@ pub trait CompactionPace: Send + Sync {
 pub struct Unhurried;
 
 impl CompactionPace for Unhurried {
-    fn spend(&self, _bytes: u64) -> bool {
+    fn spend(&self, _bytes: u64, _is_over: &dyn Fn() -> bool) -> bool {
         true
     }
 }

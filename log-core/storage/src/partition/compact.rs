@@ -239,8 +239,9 @@ impl PartitionLog {
 
     /// Goes on at the run's pace, unless the log is deleted or the node stops.
     fn spend(&self, run: &Run<'_>, bytes: usize) -> Result<(), ChangeError> {
-        let goes_on = run.pace.spend(bytes as u64);
-        if self.is_leaving.load(Ordering::Relaxed) {
+        let is_over = || self.is_leaving.load(Ordering::Relaxed);
+        let goes_on = run.pace.spend(bytes as u64, &is_over);
+        if is_over() {
             return Err(Unusable::Deleted(self.id).into());
         }
         if goes_on { Ok(()) } else { Err(Stopped.into()) }
