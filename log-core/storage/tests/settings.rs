@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use harness::*;
-use headwater_env::sim::SimDisk;
+use headwater_env::sim::{Fault, SimDisk};
 use headwater_env::{Disk, Timestamp};
 use headwater_storage::{
     AppendOrigin, ChangeError, CleanupPolicy, CompactionLimits, CompactionPace, LogConfig,
@@ -110,6 +110,36 @@ fn files_outlive_their_records_by_the_delay() {
     node.storage.remove_dead_segments().unwrap();
     assert_eq!(files(&disk, &log), before);
     node.clock.advance(Duration::from_secs(2));
+    node.storage.remove_dead_segments().unwrap();
+    assert_eq!(files(&disk, &log), 1);
+}
+
+#[test]
+fn files_that_do_not_go_are_tried_again_and_hold_up_no_others() {
+    let disk = SimDisk::new();
+    let node = Node::start(&disk, &[]);
+    let config = LogConfig {
+        file_delete_delay: Duration::from_secs(60),
+        ..small_config()
+    };
+    let log = node.create(id(1, 0), &config);
+    for n in 0..40 {
+        append(&log, 1_000, &format!("k{n}"));
+    }
+    node.commit();
+    node.storage.checkpoint().unwrap();
+    // Two lots, to go at the same time.
+    log.delete_records_before(20).unwrap();
+    log.delete_records_before(39).unwrap();
+    let before = files(&disk, &log);
+    node.clock.advance(Duration::from_secs(61));
+    disk.inject(Fault::Remove, ".log", 1);
+    assert!(node.storage.remove_dead_segments().is_err());
+    let left = files(&disk, &log);
+    assert!(
+        left > 1 && left < before,
+        "the second lot is gone: {left} of {before}"
+    );
     node.storage.remove_dead_segments().unwrap();
     assert_eq!(files(&disk, &log), 1);
 }

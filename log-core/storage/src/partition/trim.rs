@@ -64,9 +64,11 @@ impl PartitionLog {
     /// Removes segments whose records all lie below the log start, as far as a checkpoint has
     /// passed them: recovery must find the segment that a checkpoint points into.
     pub(crate) fn remove_dead_segments(&self) -> Result<(), ChangeError> {
-        // A compaction may take its time; what is dead is then left to a later call.
+        // A compaction may take its time; what is dead is then left to a later call. What has left
+        // the log already is none of its business.
         let Some(_upkeep) = self.upkeep.try_lock() else {
-            return Ok(());
+            let now = self.core.clock.now();
+            return Ok(self.remove_buried(&mut self.writer.lock(), Some(now))?);
         };
         let mut writer = self.writer.lock();
         let passed = self.checkpoint_segment();
@@ -112,10 +114,15 @@ impl PartitionLog {
             let is_due = |one: &mut Buried| now.is_none_or(|now| one.due <= now);
             buried.extract_if(.., is_due).collect()
         };
+        let mut failed = None;
         for one in due {
-            self.remove_segment_files(writer, &one.segments)?;
+            if let Err(error) = self.remove_segment_files(writer, &one.segments) {
+                // Files that are gone by then are no error the next time.
+                self.buried.lock().push(one);
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Applies `retention.ms` and `retention.bytes`: moves the log start to the first segment that
