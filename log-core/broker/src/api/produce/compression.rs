@@ -81,7 +81,7 @@ mod tests {
         let mut value: Vec<u8> = Vec::with_capacity(bytes);
         while value.len() < 60_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            value.extend_from_slice(&state.to_be_bytes()[..2]);
+            value.extend(state.to_be_bytes().iter().take(2));
         }
         value.resize(bytes, b'a');
         let mut builder = BatchBuilder::new(BatchOptions {
