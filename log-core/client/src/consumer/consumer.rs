@@ -163,6 +163,8 @@ impl Consumer {
                 return Err(ClientError::Closed("the consumer"));
             }
             if let Some(error) = core.take_failure() {
+                // Whoever polls on after the error must not read what is another's.
+                self.give_up_lost().await;
                 return Err(error);
             }
             self.rebalance(&mut poll).await?;

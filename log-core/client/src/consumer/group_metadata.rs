@@ -1,13 +1,16 @@
 //! Who a consumer is in its group.
 
 /// A member's identity at one generation: what fences its commits inside and outside transactions.
+///
+/// A consumer that has lost its membership has the identity it had, until it joins again: offsets
+/// committed under it are refused. One that has unsubscribed has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerGroupMetadata {
     /// `group.id`.
     pub group_id: String,
-    /// The generation joined last, -1 before any.
+    /// The generation or epoch of the membership that the consumer has or had last, -1 before any.
     pub generation_id: i32,
-    /// The member id given by the coordinator, empty before any.
+    /// The member's id in that generation, empty before any.
     pub member_id: String,
     /// `group.instance.id`.
     pub group_instance_id: Option<String>,

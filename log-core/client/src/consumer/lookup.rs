@@ -93,6 +93,6 @@ impl Consumer {
     /// # Errors
     /// [`ClientError::IllegalState`] without `group.id`.
     pub fn group_metadata(&self) -> Result<ConsumerGroupMetadata, ClientError> {
-        self.group().map(Group::metadata)
+        self.group().map(Group::reader)
     }
 }

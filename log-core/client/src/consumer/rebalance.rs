@@ -21,11 +21,27 @@ impl Consumer {
         let Some(group) = &self.core().group else {
             return Ok(());
         };
+        self.give_up_lost().await;
         match &group.member {
             Some(member) => self.reconcile(group, member).await,
             None => self.join_if_due(group, poll).await,
         }
         Ok(())
+    }
+
+    /// Gives up what is another's already, whether or not the member joins again.
+    pub(super) async fn give_up_lost(&self) {
+        let Some(group) = self.core().group.as_ref().filter(|group| group.is_lost()) else {
+            return;
+        };
+        self.lose_all().await;
+        match &group.member {
+            Some(member) => {
+                member.lock().gave_up();
+                group.beat.notify_one();
+            }
+            None => group.state.lock().is_lost = false,
+        }
     }
 
     /// The classic protocol: begins to join if that is due.
@@ -44,11 +60,7 @@ impl Consumer {
             }
             topics
         };
-        let owned = if group.is_lost() {
-            self.lose_all().await;
-            group.state.lock().is_lost = false;
-            Vec::new()
-        } else if self.is_cooperative() {
+        let owned = if self.is_cooperative() {
             self.commit_before_rebalance().await;
             let gone = |partition: &TopicPartition| !topics.contains(&*partition.topic);
             let revoked = self.assignment().into_iter().filter(gone).collect();
@@ -94,18 +106,27 @@ impl Consumer {
             }
             Err(error) => {
                 self.core().counters.failed_rebalances.add(1);
-                let mut state = group.state.lock();
-                state.phase = Phase::Out;
-                if error.code() == Some(ErrorCode::FencedInstanceId) {
-                    state.subscription = Subscription::None;
-                } else {
-                    state.rejoin = Some("the last attempt failed".to_owned());
-                }
+                self.not_joined(group, &error);
                 if is_forgotten(&error) {
                     return Ok(());
                 }
+                self.give_up_lost().await;
                 Err(error)
             }
+        }
+    }
+
+    fn not_joined(&self, group: &Group, error: &ClientError) {
+        let mut state = group.state.lock();
+        state.phase = Phase::Out;
+        if error.code() == Some(ErrorCode::FencedInstanceId) {
+            state.subscription = Subscription::None;
+        } else {
+            state.rejoin = Some("the last attempt failed".to_owned());
+        }
+        // A coordinator that does not let it in gives what it had to others.
+        if error.code().is_some() {
+            state.is_lost = true;
         }
     }
 
@@ -156,12 +177,6 @@ impl Consumer {
 
     /// The consumer protocol: makes the assignment what the coordinator wants it to be (KIP-848).
     async fn reconcile(&self, group: &Group, member: &Mutex<Member>) {
-        if group.is_lost() {
-            self.lose_all().await;
-            member.lock().gave_up();
-            group.beat.notify_one();
-            return;
-        }
         loop {
             let Some((parts, share)) = self.resolved(member) else {
                 return;

@@ -14,6 +14,7 @@ mod cooperative;
 mod diary;
 mod faults;
 mod groups;
+mod lost_members;
 mod produce_and_consume;
 mod producing;
 mod relay;

@@ -139,6 +139,7 @@ async fn attempt(
     })?;
     let mut state = group.state.lock();
     state.generation_id = response.generation_id;
+    state.joined_last = Some((response.generation_id, response.member_id));
     state.phase = Phase::Stable;
     state.is_lost = false;
     state.counted = counted;

@@ -4,7 +4,8 @@
 //! Out -> Joining -> In <-> (reconciling: the target differs from what is owned)
 //!           ^        |
 //!           |        v
-//!         Fenced <---+        any -> Out, when it leaves or can never be a member
+//!         Fenced <---+        any -> Out, when it leaves
+//!                             any -> Barred -> Out, when it can never be a member like this
 //! ```
 //!
 //! The coordinator answers each heartbeat with the member's epoch and, when it has changed, its
@@ -52,6 +53,8 @@ pub(crate) enum Stage {
     In,
     /// Put out by the coordinator, or slow: what it owned is another's. Joins once that is given up.
     Fenced,
+    /// Refused for good: what it owned is another's, or will be. Out once that is given up.
+    Barred,
 }
 
 /// When the next heartbeat is due.
@@ -94,6 +97,11 @@ pub(crate) struct Member {
     identity: Identity,
     stage: Stage,
     epoch: i32,
+    /// The epoch of the last answer, which stays when the membership ends: what was read in it must
+    /// not be committed by one who is no member any more.
+    last_epoch: Option<i32>,
+    /// Whether the coordinator still has a member that it has refused.
+    is_left_behind: bool,
     topics: BTreeSet<String>,
     regex: Option<String>,
     /// `None` makes the next heartbeat a complete one.
@@ -112,6 +120,8 @@ impl Member {
             identity,
             stage: Stage::Out,
             epoch: JOINING_EPOCH,
+            last_epoch: None,
+            is_left_behind: false,
             topics: BTreeSet::new(),
             regex: None,
             told: None,
@@ -138,12 +148,25 @@ impl Member {
         }
     }
 
+    /// The epoch it has or had last, -1 before any and after it has left.
+    pub(crate) fn last_epoch(&self) -> i32 {
+        self.last_epoch.unwrap_or(-1)
+    }
+
+    /// Whether what it owned is another's.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self.stage, Stage::Fenced | Stage::Barred)
+    }
+
     /// Joins with this subscription, or changes it.
     pub(crate) fn subscribe(&mut self, topics: BTreeSet<String>, regex: Option<String>) {
         self.topics = topics;
         self.regex = regex;
-        if self.stage == Stage::Out {
-            self.begin_joining();
+        match self.stage {
+            Stage::Out => self.begin_joining(),
+            // First what it had is given up.
+            Stage::Barred => self.stage = Stage::Fenced,
+            Stage::Joining | Stage::In | Stage::Fenced => {}
         }
     }
 
@@ -166,7 +189,7 @@ impl Member {
     /// When the next heartbeat is due.
     pub(crate) fn due(&self) -> Due {
         match self.stage {
-            Stage::Out | Stage::Fenced => Due::Never,
+            Stage::Out | Stage::Fenced | Stage::Barred => Due::Never,
             Stage::Joining => Due::Now,
             Stage::In if self.must_acknowledge || self.told.as_ref() != Some(&self.now()) => {
                 Due::Now
@@ -250,7 +273,12 @@ impl Member {
                 Verdict::Later(code)
             }
             code => {
-                self.stage = Stage::Out;
+                let has_successor = matches!(
+                    code,
+                    ErrorCode::FencedInstanceId | ErrorCode::UnreleasedInstanceId
+                );
+                self.is_left_behind = self.stage == Stage::In && !has_successor;
+                self.stage = Stage::Barred;
                 Verdict::Fatal(code, response.error_message)
             }
         }
@@ -259,6 +287,8 @@ impl Member {
     fn took_part(&mut self, response: ConsumerGroupHeartbeatResponse) -> Verdict {
         self.stage = Stage::In;
         self.epoch = response.member_epoch;
+        self.last_epoch = Some(self.epoch);
+        self.is_left_behind = false;
         let interval = u64::try_from(response.heartbeat_interval_ms).unwrap_or(0);
         self.interval = Duration::from_millis(interval.max(1));
         if let Some(assignment) = response.assignment {
@@ -296,19 +326,28 @@ impl Member {
         }
     }
 
-    /// What was owned is given up after a fencing: joins again.
+    /// What was owned is given up: joins again after a fencing.
     pub(crate) fn gave_up(&mut self) {
-        if self.stage == Stage::Fenced {
-            self.begin_joining();
+        match self.stage {
+            Stage::Fenced => self.begin_joining(),
+            Stage::Barred => {
+                self.stage = Stage::Out;
+                self.owned.clear();
+                self.target = None;
+            }
+            Stage::Out | Stage::Joining | Stage::In => {}
         }
     }
 
     /// Leaves. Returns the heartbeat that says so, if the coordinator knows of the member.
     pub(crate) fn leave(&mut self) -> Option<ConsumerGroupHeartbeatRequest> {
-        let was_in =
-            self.stage == Stage::In || (self.stage == Stage::Joining && self.told.is_some());
+        let was_in = self.stage == Stage::In
+            || (self.stage == Stage::Joining && self.told.is_some())
+            || self.is_left_behind;
         let request = was_in.then(|| self.parting());
         self.stage = Stage::Out;
+        self.last_epoch = None;
+        self.is_left_behind = false;
         self.owned.clear();
         self.target = None;
         request

@@ -57,6 +57,9 @@ pub(super) struct GroupState {
     pub(super) last_poll: Instant,
     pub(super) member_id: String,
     pub(super) generation_id: i32,
+    /// The generation joined last and the member's id in it. It outlives the membership: what was
+    /// read in it must not be committed by one who is no member any more.
+    pub(super) joined_last: Option<(i32, String)>,
     pub(super) phase: Phase,
     /// Why the member has to join, if it has to.
     pub(super) rejoin: Option<String>,
@@ -106,6 +109,7 @@ impl Group {
                 last_poll: Instant::now(),
                 member_id: String::new(),
                 generation_id: -1,
+                joined_last: None,
                 phase: Phase::Out,
                 rejoin: None,
                 is_lost: false,
@@ -118,6 +122,28 @@ impl Group {
         }
     }
 
+    /// As whom the consumer has read what it has: fences what it commits in transactions. After a
+    /// membership that was lost still that one, so that coordinators refuse it; nobody would be let
+    /// through.
+    pub(super) fn reader(&self) -> ConsumerGroupMetadata {
+        let joined_last = match &self.member {
+            Some(member) => {
+                let member = member.lock();
+                let epoch = member.last_epoch();
+                (epoch >= 0).then(|| (epoch, member.id().to_owned()))
+            }
+            None => self.state.lock().joined_last.clone(),
+        };
+        let (generation_id, member_id) = joined_last.unwrap_or((-1, String::new()));
+        ConsumerGroupMetadata {
+            group_id: self.id.clone(),
+            generation_id,
+            member_id,
+            group_instance_id: self.instance_id.clone(),
+        }
+    }
+
+    /// The member that the consumer is now; of none, generation -1.
     pub(super) fn metadata(&self) -> ConsumerGroupMetadata {
         let (generation_id, member_id) = match &self.member {
             Some(member) => {
@@ -196,7 +222,7 @@ impl Group {
     /// Whether what the member had is already another's.
     pub(super) fn is_lost(&self) -> bool {
         match &self.member {
-            Some(member) => member.lock().stage() == member::Stage::Fenced,
+            Some(member) => member.lock().is_lost(),
             None => self.state.lock().is_lost,
         }
     }
@@ -299,7 +325,10 @@ impl Group {
                     self.part(core, parting).await;
                 }
             }
-            None => self.leave_classic(core, reason).await,
+            None => {
+                self.state.lock().joined_last = None;
+                self.leave_classic(core, reason).await;
+            }
         }
     }
 }

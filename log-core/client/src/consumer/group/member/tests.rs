@@ -194,3 +194,48 @@ fn a_member_leaves_for_good_and_a_static_one_for_a_while() {
     assert_eq!(request.member_epoch, -2);
     assert_eq!(request.instance_id.as_deref(), Some("one"));
 }
+
+#[test]
+fn what_is_refused_for_good_gives_up_and_leaves_what_the_coordinator_still_has() {
+    for (code, is_left_behind) in [
+        (ErrorCode::InvalidRegularExpression, true),
+        (ErrorCode::FencedInstanceId, false),
+    ] {
+        let mut member = settled(parts([1]));
+        member.heartbeat();
+        let fatal = Verdict::Fatal(code, None);
+        assert_eq!(member.answered(3, refusal(code)), fatal);
+        assert!(member.is_lost());
+        member.gave_up();
+        assert!(!member.is_lost());
+        assert_eq!((member.due(), member.epoch()), (Due::Never, -1));
+        let parting = member.leave().map(|request| request.member_epoch);
+        assert_eq!(parting, is_left_behind.then_some(-1));
+    }
+}
+
+#[test]
+fn a_new_subscription_joins_again_once_the_old_share_is_given_up() {
+    let mut member = settled(parts([1]));
+    member.heartbeat();
+    member.answered(3, refusal(ErrorCode::InvalidRegularExpression));
+    member.subscribe(["t".to_owned()].into(), None);
+    assert!(member.is_lost());
+    assert_eq!(member.due(), Due::Never);
+    member.gave_up();
+    assert_eq!(member.heartbeat().member_epoch, 0);
+}
+
+#[test]
+fn the_last_epoch_outlives_the_membership_until_it_leaves() {
+    let mut member = settled(parts([1]));
+    member.fence();
+    assert_eq!((member.epoch(), member.last_epoch()), (-1, 3));
+    member.gave_up();
+    assert_eq!((member.epoch(), member.last_epoch()), (-1, 3));
+    member.heartbeat();
+    member.answered(0, answer(5, None));
+    assert_eq!((member.epoch(), member.last_epoch()), (5, 5));
+    member.leave();
+    assert_eq!(member.last_epoch(), -1);
+}
