@@ -180,17 +180,34 @@ pub(crate) fn first_failure(
     }
 }
 
+/// As whom offsets are read, and how.
+pub(crate) struct ReadAs<M, R> {
+    /// The member there is now; it is asked for anew for each try.
+    pub(crate) member: M,
+    /// Told when the coordinator says that the one it was asked by is no member any more.
+    pub(crate) refused: R,
+    /// Whether to wait until no transaction is about to change the offsets (KIP-447).
+    pub(crate) require_stable: bool,
+}
+
 /// Reads a group's committed offsets: of `partitions`, or all there are. Partitions without one
-/// are left out. A member in an old epoch is told so, and asks again in its new one (KIP-848).
-///
-/// With `require_stable`, waits until no transaction is about to change them (KIP-447).
-pub(crate) async fn fetch_as(
+/// are left out. A member in an old epoch asks again until the heartbeat, which may be on its way
+/// yet, has told it the new one; one that is no member any more asks as nobody (KIP-848).
+pub(crate) async fn fetch_as<M, R>(
     route: Route<'_>,
-    member: impl Fn() -> ConsumerGroupMetadata,
+    how: ReadAs<M, R>,
     partitions: Option<&[TopicPartition]>,
-    require_stable: bool,
     limit: Duration,
-) -> Result<Offsets, ClientError> {
+) -> Result<Offsets, ClientError>
+where
+    M: Fn() -> ConsumerGroupMetadata,
+    R: Fn(&ConsumerGroupMetadata, ErrorCode),
+{
+    let ReadAs {
+        member,
+        refused,
+        require_stable,
+    } = how;
     let mut group = member();
     let operation = format!("reading offsets of group {}", group.group_id);
     let mut retry = Retry::new(operation.clone(), limit, &route.cluster.config);
@@ -220,13 +237,20 @@ pub(crate) async fn fetch_as(
             },
             code => ClientError::broker(&operation, code),
         };
-        if failure.code() == Some(ErrorCode::StaleMemberEpoch) {
-            let now = member();
-            if now.generation_id != group.generation_id {
-                group = now;
+        let of_member = failure.code().filter(|_| !group.member_id.is_empty());
+        match of_member {
+            Some(ErrorCode::StaleMemberEpoch) => {
                 retry.pause_anyway(failure).await?;
+                group = member();
                 continue;
             }
+            Some(code @ (ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch)) => {
+                refused(&group, code);
+                retry.pause_anyway(failure).await?;
+                group = member();
+                continue;
+            }
+            _ => {}
         }
         let is_unknown = failure.code() == Some(ErrorCode::UnknownTopicId);
         retry.pause(failure).await?;

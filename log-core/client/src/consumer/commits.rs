@@ -1,31 +1,89 @@
 //! Committing: what polls have returned, or what the caller says.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::{JoinHandle, unconstrained};
+use tokio::time::{Instant, timeout};
 
 use super::consumer::{Consumer, PollState};
+use super::core::Core;
 use crate::error::ClientError;
 use crate::{OffsetAndMetadata, TopicPartition};
 
 /// Offsets by partition.
 type Offsets = HashMap<TopicPartition, OffsetAndMetadata>;
 
+/// A place in the order of commits, taken when it is made and given up when it is dropped: commits
+/// are sent one after the other in the order of their calls.
+struct Place {
+    turn: BoxFuture<'static, OwnedMutexGuard<()>>,
+    has_come: Option<OwnedMutexGuard<()>>,
+}
+
+impl Place {
+    fn take(order: &Arc<Mutex<()>>) -> Self {
+        // The lock is fair: the first look at it is what queues.
+        let mut turn = unconstrained(order.clone().lock_owned()).boxed();
+        let has_come = (&mut turn).now_or_never();
+        Self { turn, has_come }
+    }
+
+    async fn come(self) -> OwnedMutexGuard<()> {
+        match self.has_come {
+            Some(turn) => turn,
+            None => self.turn.await,
+        }
+    }
+}
+
+/// Commits when the turn of `place` has come, all within `limit`.
+async fn commit_in_turn(
+    core: &Core,
+    place: Place,
+    offsets: &Offsets,
+    limit: Duration,
+) -> Result<(), ClientError> {
+    let Some(group) = &core.group else {
+        return Err(ClientError::IllegalState(
+            "committing needs a group.id".to_owned(),
+        ));
+    };
+    let started = Instant::now();
+    let Ok(_turn) = timeout(limit, place.come()).await else {
+        return Err(ClientError::Timeout {
+            operation: format!("waiting for earlier commits of group {}", group.id),
+            after: limit,
+            cause: None,
+        });
+    };
+    let left = limit.saturating_sub(started.elapsed());
+    group.commit(core, offsets, left).await
+}
+
 impl Consumer {
     pub(super) fn auto_commit(&self, poll: &mut PollState) {
         let is_due = poll.last_auto_commit.elapsed() >= self.core().config.auto_commit_interval;
-        if !is_due || !self.commits_automatically() {
+        let is_under_way = |commit: &JoinHandle<()>| !commit.is_finished();
+        // The next comes when the last has ended: a coordinator that does not answer gathers none.
+        if !is_due
+            || !self.commits_automatically()
+            || poll.auto_commit.as_ref().is_some_and(is_under_way)
+        {
             return;
         }
         poll.last_auto_commit = Instant::now();
         let committing = self.commit_async(self.committable());
-        self.core().cluster.runtime.spawn(async move {
+        let commit = self.core().cluster.runtime.spawn(async move {
             if let Ok(Err(error)) = committing.await {
                 tracing::warn!(%error, "offsets could not be committed automatically");
             }
         });
+        poll.auto_commit = Some(commit);
     }
 
     /// Positions in the form in which they are committed.
@@ -58,41 +116,29 @@ impl Consumer {
     ///
     /// # Errors
     /// [`ClientError::is_rebalanced`] if the group has gone on without this member: what it had
-    /// may be another's. A timeout after `default.api.timeout.ms`.
+    /// may be another's. A timeout after `default.api.timeout.ms`, which counts from the call:
+    /// earlier commits that are still under way are waited for.
     pub async fn commit_offsets(&self, offsets: &Offsets) -> Result<(), ClientError> {
-        let (before, done) = self.queue_commit();
-        if let Some(before) = before {
-            let _ = before.await;
-        }
-        let committed = self.group()?.commit(self.core(), offsets).await;
-        drop(done);
-        committed
+        let place = Place::take(&self.inner.commits);
+        let limit = self.core().config.default_api_timeout;
+        commit_in_turn(self.core(), place, offsets, limit).await
+    }
+
+    /// Commits the positions within `limit`.
+    pub(super) async fn commit_within(&self, limit: Duration) -> Result<(), ClientError> {
+        let place = Place::take(&self.inner.commits);
+        commit_in_turn(self.core(), place, &self.committable(), limit).await
     }
 
     /// Commits in the background; commits arrive in the order of their calls. The handle gives the
     /// result and may be dropped.
     pub fn commit_async(&self, offsets: Offsets) -> JoinHandle<Result<(), ClientError>> {
-        let (before, done) = self.queue_commit();
+        let place = Place::take(&self.inner.commits);
         let core = self.core().clone();
         self.core().cluster.runtime.spawn(async move {
-            if let Some(before) = before {
-                let _ = before.await;
-            }
-            let committed = match &core.group {
-                Some(group) => group.commit(&core, &offsets).await,
-                None => Err(ClientError::IllegalState(
-                    "committing needs a group.id".to_owned(),
-                )),
-            };
-            drop(done);
-            committed
+            let limit = core.config.default_api_timeout;
+            commit_in_turn(&core, place, &offsets, limit).await
         })
-    }
-
-    /// A place in the order of commits: when the one before has ended, and what ends this one.
-    fn queue_commit(&self) -> (Option<oneshot::Receiver<()>>, oneshot::Sender<()>) {
-        let (done, next) = oneshot::channel();
-        (self.inner.last_commit.lock().replace(next), done)
     }
 
     /// The group's committed offsets of these partitions; those without one are left out. Under

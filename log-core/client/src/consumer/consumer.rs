@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
@@ -34,8 +33,8 @@ pub(super) struct Inner {
     pub(super) mode: Mutex<Mode>,
     pub(super) listener: Mutex<Option<Arc<dyn RebalanceListener>>>,
     pub(super) poll: tokio::sync::Mutex<PollState>,
-    /// Ends when the commit before the next has: commits are sent in the order of their calls.
-    pub(super) last_commit: Mutex<Option<oneshot::Receiver<()>>>,
+    /// Held by the commit under way; the next wait for it in the order of their calls.
+    pub(super) commits: Arc<tokio::sync::Mutex<()>>,
     tasks: Vec<AbortHandle>,
 }
 
@@ -50,6 +49,7 @@ pub(super) enum Mode {
 pub(super) struct PollState {
     pub(super) joining: Option<Joining>,
     pub(super) last_auto_commit: Instant,
+    pub(super) auto_commit: Option<JoinHandle<()>>,
 }
 
 /// A join under way; it ends with the consumer.
@@ -118,13 +118,14 @@ impl Consumer {
         let poll = PollState {
             joining: None,
             last_auto_commit: Instant::now(),
+            auto_commit: None,
         };
         let inner = Inner {
             core,
             mode: Mutex::new(Mode::None),
             listener: Mutex::new(None),
             poll: tokio::sync::Mutex::new(poll),
-            last_commit: Mutex::new(None),
+            commits: Arc::default(),
             tasks,
         };
         Ok(Self {
@@ -236,7 +237,9 @@ impl Consumer {
         self.core().ready.notify_one();
         let leaving = async {
             let mut poll = self.inner.poll.lock().await;
-            self.leave(&mut poll, "the consumer is closed").await;
+            // The coordinator may be slow to commit, and is still to be told that the member goes.
+            self.leave(&mut poll, "the consumer is closed", limit / 2)
+                .await;
         };
         if tokio::time::timeout(limit, leaving).await.is_err() {
             tracing::warn!(

@@ -1,6 +1,7 @@
 //! Rebalances, as polls run them: what is given up, what is taken up, and who is told.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use headwater_wire::ErrorCode;
 use parking_lot::Mutex;
@@ -61,14 +62,16 @@ impl Consumer {
             topics
         };
         let owned = if self.is_cooperative() {
-            self.commit_before_rebalance().await;
+            self.commit_before_rebalance(self.core().config.default_api_timeout)
+                .await;
             let gone = |partition: &TopicPartition| !topics.contains(&*partition.topic);
             let revoked = self.assignment().into_iter().filter(gone).collect();
             self.revoke(revoked).await;
             self.assignment()
         } else {
             let owned = self.assignment();
-            self.revoke_all().await;
+            self.revoke_all(self.core().config.default_api_timeout)
+                .await;
             owned
         };
         group.state.lock().phase = Phase::Joining;
@@ -185,7 +188,8 @@ impl Consumer {
             let revoked: Vec<TopicPartition> = owned.difference(&share).cloned().collect();
             let added: Vec<TopicPartition> = share.difference(&owned).cloned().collect();
             if !revoked.is_empty() {
-                self.commit_before_rebalance().await;
+                self.commit_before_rebalance(self.core().config.default_api_timeout)
+                    .await;
                 self.revoke(revoked).await;
             }
             if !added.is_empty() || share.len() != owned.len() {
@@ -223,10 +227,10 @@ impl Consumer {
         self.core().config.enable_auto_commit && self.core().group.is_some()
     }
 
-    async fn commit_before_rebalance(&self) {
+    async fn commit_before_rebalance(&self, limit: Duration) {
         if self.commits_automatically()
             && !self.assignment().is_empty()
-            && let Err(error) = self.commit().await
+            && let Err(error) = self.commit_within(limit).await
         {
             tracing::warn!(%error, "offsets could not be committed before a rebalance");
         }
@@ -245,12 +249,12 @@ impl Consumer {
     }
 
     /// Gives up all there is, unless it was lost before.
-    pub(super) async fn revoke_all(&self) {
+    pub(super) async fn revoke_all(&self, commit_limit: Duration) {
         let group = self.core().group.as_ref();
         if group.is_some_and(Group::is_lost) {
             return self.lose_all().await;
         }
-        self.commit_before_rebalance().await;
+        self.commit_before_rebalance(commit_limit).await;
         self.revoke(self.assignment()).await;
         self.core().assigned.lock().assign([]);
     }

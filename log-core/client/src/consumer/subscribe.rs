@@ -1,6 +1,7 @@
 //! How partitions come to a consumer: by subscription or by hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RebalanceListener;
 use super::config::GroupProtocol;
@@ -112,12 +113,15 @@ impl Consumer {
     /// under way.
     pub async fn unsubscribe(&self) {
         let mut poll = self.inner.poll.lock().await;
-        self.leave(&mut poll, "the consumer unsubscribed").await;
+        let limit = self.core().config.default_api_timeout;
+        self.leave(&mut poll, "the consumer unsubscribed", limit)
+            .await;
     }
 
-    pub(super) async fn leave(&self, poll: &mut PollState, reason: &str) {
+    /// Leaves, with a last commit that takes no longer than `commit_limit`.
+    pub(super) async fn leave(&self, poll: &mut PollState, reason: &str, commit_limit: Duration) {
         poll.joining = None;
-        self.revoke_all().await;
+        self.revoke_all(commit_limit).await;
         *self.inner.mode.lock() = Mode::None;
         if let Some(group) = &self.core().group {
             group.leave(self.core(), reason).await;

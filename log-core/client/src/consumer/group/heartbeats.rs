@@ -121,7 +121,10 @@ impl Group {
         match verdict {
             Verdict::Quiet => true,
             Verdict::Reconcile => {
-                let has_names = self.learn_names(core, member).await;
+                // The next heartbeat does not wait for names that are long in coming.
+                let limit = member.lock().interval();
+                let learning = self.learn_names(core, member);
+                let has_names = tokio::time::timeout(limit, learning).await.unwrap_or(false);
                 core.ready.notify_one();
                 has_names
             }

@@ -158,6 +158,11 @@ impl Member {
         matches!(self.stage, Stage::Fenced | Stage::Barred)
     }
 
+    /// How long from one heartbeat to the next.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Joins with this subscription, or changes it.
     pub(crate) fn subscribe(&mut self, topics: BTreeSet<String>, regex: Option<String>) {
         self.topics = topics;

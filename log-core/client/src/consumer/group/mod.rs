@@ -37,7 +37,7 @@ use crate::TopicPartition;
 use crate::cluster::Cluster;
 use crate::coordinator::{Coordinator, CoordinatorKind};
 use crate::error::ClientError;
-use crate::group_offsets::{self, Offsets, Route};
+use crate::group_offsets::{self, Offsets, ReadAs, Route};
 use crate::transport::Channel;
 
 /// Where a member of the classic protocol stands.
@@ -174,6 +174,8 @@ impl Group {
             Subscription::Regex(regex) => Some(regex.clone()),
             _ => None,
         };
+        // Held throughout, so that member and state change in the same order.
+        let member = self.member.as_ref().map(Mutex::lock);
         let is_new = {
             let mut state = self.state.lock();
             let is_new = !state.subscription.is_same(&subscription);
@@ -183,10 +185,10 @@ impl Group {
             is_new || state.phase == Phase::Out
         };
         self.look.notify_one();
-        match &self.member {
-            Some(member) => {
+        match member {
+            Some(mut member) => {
                 if is_new {
-                    member.lock().subscribe(topics, regex);
+                    member.subscribe(topics, regex);
                 }
                 self.beat.notify_one();
             }
@@ -197,6 +199,7 @@ impl Group {
 
     /// A pattern matches these topics now.
     fn matched(&self, matched: BTreeSet<String>) {
+        let member = self.member.as_ref().map(Mutex::lock);
         {
             let mut state = self.state.lock();
             match &mut state.subscription {
@@ -206,9 +209,9 @@ impl Group {
                 _ => return,
             }
         }
-        match &self.member {
-            Some(member) => {
-                member.lock().subscribe(matched, None);
+        match member {
+            Some(mut member) => {
+                member.subscribe(matched, None);
                 self.beat.notify_one();
             }
             None => self.request_rejoin("the topics that match the pattern have changed"),
@@ -252,7 +255,17 @@ impl Group {
             // The classic protocol knows no members here.
             None => ConsumerGroupMetadata::new(&self.id),
         };
-        group_offsets::fetch_as(self.route(core), member, partitions, require_stable, limit).await
+        // Refused as a member that is no more: it joins again, and the offsets are the group's.
+        let refused = |asked: &ConsumerGroupMetadata, code| {
+            self.commit_refused(asked, Some(code));
+            core.ready.notify_one();
+        };
+        let how = ReadAs {
+            member,
+            refused,
+            require_stable,
+        };
+        group_offsets::fetch_as(self.route(core), how, partitions, limit).await
     }
 
     fn route<'a>(&'a self, core: &'a Core) -> Route<'a> {
@@ -263,8 +276,13 @@ impl Group {
         }
     }
 
-    /// Commits as the member that this consumer is now.
-    pub(super) async fn commit(&self, core: &Core, offsets: &Offsets) -> Result<(), ClientError> {
+    /// Commits as the member that this consumer is now, within `limit`.
+    pub(super) async fn commit(
+        &self,
+        core: &Core,
+        offsets: &Offsets,
+        limit: Duration,
+    ) -> Result<(), ClientError> {
         if offsets.is_empty() {
             return Ok(());
         }
@@ -276,7 +294,6 @@ impl Group {
                 ErrorCode::RebalanceInProgress,
             ));
         }
-        let limit = core.config.default_api_timeout;
         let started = Instant::now();
         let member = || self.metadata();
         let result = group_offsets::commit_as(self.route(core), member, offsets, limit).await;
