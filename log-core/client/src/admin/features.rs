@@ -64,7 +64,8 @@ impl Admin {
     /// feature has its own result. Later brokers change all or none and give one answer for all.
     ///
     /// # Errors
-    /// The broker's, or a timeout.
+    /// The broker's, or a timeout. [`ClientError::Protocol`] from brokers before Kafka 3.3 for what
+    /// they do not know, and would do otherwise: `validate_only`, and a safe downgrade.
     pub async fn update_features(
         &self,
         updates: &HashMap<String, FeatureUpdate>,
@@ -86,11 +87,18 @@ impl Admin {
                         feature: feature.clone(),
                         max_version_level: level,
                         allow_downgrade: version == 0 && upgrade_type != 1,
-                        upgrade_type: if version == 0 { 1 } else { upgrade_type },
+                        // Version 0 has one kind of downgrade, which asks for no safety.
+                        upgrade_type: if version == 0 && upgrade_type != 2 {
+                            1
+                        } else {
+                            upgrade_type
+                        },
                     }
                 })
                 .collect(),
-            validate_only: validate_only && version >= 1,
+            // What the version has no room for is refused, not left out: brokers that know no
+            // trial would do it.
+            validate_only,
         };
         let response = self
             .ask_controller(operation, build, |response| {

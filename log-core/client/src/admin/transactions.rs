@@ -17,8 +17,8 @@ use headwater_wire::messages::write_txn_markers::{
     WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
 };
 
-use super::Admin;
 use super::drive::{ByCoordinator, ByLeader, by_topic, checked, unanswered};
+use super::{Admin, millis};
 use crate::TopicPartition;
 use crate::coordinator::CoordinatorKind;
 use crate::error::ClientError;
@@ -346,11 +346,12 @@ impl Admin {
         &self,
         transactional_ids: &[&str],
     ) -> Result<HashMap<String, Result<FencedProducer, ClientError>>, ClientError> {
-        // Nobody will use the new epoch, so whatever would be open with it is to end at once.
-        const TRANSACTION_TIMEOUT_MS: i32 = 1;
+        // Nobody will use the new epoch; but the coordinator takes no longer than this over writing
+        // it down, which takes its replicas a while.
+        let transaction_timeout_ms = millis(self.cluster.config.request_timeout);
         let build = |_, ids: &[String]| InitProducerIdRequest {
             transactional_id: ids.first().cloned(),
-            transaction_timeout_ms: TRANSACTION_TIMEOUT_MS,
+            transaction_timeout_ms,
             ..InitProducerIdRequest::default()
         };
         let read = |_, ids: &[String], response: InitProducerIdResponse| {

@@ -66,8 +66,10 @@ impl Session {
                 continue;
             }
             named.push(position);
-            // The topic was made anew: the session knows the old one.
-            if let Some(before) = before.filter(|before| before.topic_id != now.topic_id) {
+            // The topic was made anew: the session knows the old one. By names they are one, and
+            // to forget the old would be to forget the new.
+            let old = before.filter(|before| has_ids && before.topic_id != now.topic_id);
+            if let Some(before) = old {
                 forgotten.push((wanted.partition.clone(), before.topic_id));
             }
         }
@@ -182,6 +184,19 @@ mod tests {
                 .all(|(_, id)| *id == Uuid::from_u128(1))
         );
         assert_eq!(plan.forgotten.len(), 2);
+    }
+
+    #[test]
+    fn by_names_a_topic_made_anew_is_the_same() {
+        let mut session = Session::default();
+        session.plan(&wanted([(0, 5)]), false, told);
+        session.answered(40);
+        let anew = |wanted: &Wanted| Told {
+            topic_id: Uuid::from_u128(2),
+            ..told(wanted)
+        };
+        let plan = session.plan(&wanted([(0, 5)]), false, anew);
+        assert_eq!((plan.named, plan.forgotten.len()), (vec![0], 0));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_wire::ErrorCode;
@@ -40,12 +41,13 @@ pub(super) struct Answer {
     pub(super) result: Result<Appended, ClientError>,
 }
 
-/// Sends batches to `node`. The answers come in the order of `parts`; there are none with
-/// `acks=0`.
+/// Sends batches to `node` and waits for its answers, all within `limit`. They come in the order
+/// of `parts`; there are none with `acks=0`, which waits until the request is on its way.
 pub(super) async fn call(
     core: &Core,
     node: i32,
     parts: Vec<(TopicPartition, Bytes)>,
+    limit: Duration,
 ) -> Result<Option<Vec<Answer>>, ClientError> {
     let config = core.config();
     let partitions: Vec<TopicPartition> = parts
@@ -69,12 +71,19 @@ pub(super) async fn call(
     };
     let target = Target::Node(node);
     if config.acks == Acks::None {
-        core.produce_channel
-            .cast(target, version_max, |_| request)
-            .await?;
-        return Ok(None);
+        // A node that does not read would keep it for ever.
+        let cast = core.produce_channel.cast(target, version_max, |_| request);
+        let sent = tokio::time::timeout(limit, cast).await;
+        return sent
+            .unwrap_or_else(|_| {
+                Err(ClientError::Timeout {
+                    operation: format!("sending batches to node {node}"),
+                    after: limit,
+                    cause: None,
+                })
+            })
+            .map(|()| None);
     }
-    let limit = config.request_timeout;
     let response = core
         .produce_channel
         .call(target, limit, version_max, |_| request)

@@ -117,6 +117,8 @@ impl Producer {
             loop {
                 let appended = {
                     let mut state = queue.state.lock();
+                    // The wait for metadata or for room may have outlasted the transaction.
+                    core.check_gate()?;
                     core.accumulator
                         .append(&queue, &mut state, timestamp, key, value, &headers)
                         .map(|index| (index, state.open.as_ref().map(|open| open.outcome.clone())))
@@ -140,7 +142,6 @@ impl Producer {
                             .counters
                             .buffer_waits
                             .add(started.elapsed());
-                        core.check_gate()?;
                     }
                 }
             }

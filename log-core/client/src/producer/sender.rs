@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::accumulator::{PartitionQueue, QueueState};
 use super::batch::Batch;
@@ -23,6 +23,9 @@ use super::sequence::Identity;
 use crate::TopicPartition;
 use crate::cluster::Topics;
 use crate::error::ClientError;
+
+/// The least time given to a request: one that runs out of it costs the others their connection.
+const CALL_LIMIT_MIN: Duration = Duration::from_millis(10);
 
 /// A batch that is out, and where it belongs.
 pub(super) type Sent = (Arc<PartitionQueue>, Batch);
@@ -299,11 +302,12 @@ impl Sender {
             return;
         }
         *self.in_flight.entry(node).or_default() += 1;
+        let limit = self.call_limit(&sent, Instant::now());
         let core = self.core.clone();
         self.events.push(
             async move {
                 let started = Instant::now();
-                let result = produce::call(&core, node, parts).await;
+                let result = produce::call(&core, node, parts, limit).await;
                 let counters = &core.accumulator.counters;
                 match &result {
                     Ok(_) => counters.requests.add(started.elapsed()),
@@ -313,6 +317,17 @@ impl Sender {
             }
             .boxed(),
         );
+    }
+
+    /// How long a request may take: no longer than the first of its batches has.
+    fn call_limit(&self, sent: &[Sent], now: Instant) -> Duration {
+        let config = self.core.config();
+        let oldest = sent.iter().map(|(_, batch)| batch.created).min();
+        let left = oldest
+            .map(|created| (created + config.delivery_timeout).saturating_duration_since(now));
+        left.map_or(config.request_timeout, |left| {
+            left.clamp(CALL_LIMIT_MIN, config.request_timeout.max(CALL_LIMIT_MIN))
+        })
     }
 
     fn handle(&mut self, event: Event) {

@@ -50,6 +50,8 @@ pub(crate) struct Transaction {
     /// Partitions it is being told of.
     adding: HashSet<TopicPartition>,
     has_offsets: bool,
+    /// Whether offsets were sent and nobody knows whether they have arrived.
+    is_missing_offsets: bool,
     /// Whether the coordinator lost the producer id: it would refuse to end the transaction.
     is_unmapped: bool,
     needs_bump: bool,
@@ -66,6 +68,7 @@ impl Transaction {
             wanted: HashSet::new(),
             adding: HashSet::new(),
             has_offsets: false,
+            is_missing_offsets: false,
             is_unmapped: false,
             needs_bump: false,
             is_v2: false,
@@ -145,8 +148,19 @@ impl Transaction {
         !self.adding.is_empty()
     }
 
+    /// Offsets are about to be sent.
+    pub(crate) fn sending_offsets(&mut self) {
+        self.is_missing_offsets = true;
+    }
+
+    /// The coordinator knows of offsets, or may.
     pub(crate) fn offsets_added(&mut self) {
         self.has_offsets = true;
+    }
+
+    /// The offsets have arrived.
+    pub(crate) fn offsets_sent(&mut self) {
+        self.is_missing_offsets = false;
     }
 
     /// A batch failed, or the coordinator said that the transaction cannot go on.
@@ -180,6 +194,10 @@ impl Transaction {
     /// Begins to commit, or goes on with a commit that timed out.
     pub(crate) fn begin_commit(&mut self) -> Result<(), ClientError> {
         match &self.phase {
+            // Without them, the records would count and be made again.
+            Phase::InTransaction if self.is_missing_offsets => {
+                Err(ClientError::IllegalState(MISSING_OFFSETS.to_owned()))
+            }
             Phase::InTransaction | Phase::Committing => {
                 self.phase = Phase::Committing;
                 Ok(())
@@ -232,10 +250,15 @@ impl Transaction {
         self.partitions.clear();
         self.wanted.clear();
         self.has_offsets = false;
+        self.is_missing_offsets = false;
         self.is_unmapped = false;
         self.needs_bump = false;
     }
 }
+
+/// Why a transaction whose offsets may not have arrived is not committed.
+const MISSING_OFFSETS: &str =
+    "cannot commit: sending offsets timed out; send them again, or abort the transaction";
 
 /// Whether an error ends a transactional producer.
 fn is_final(error: &ClientError) -> bool {

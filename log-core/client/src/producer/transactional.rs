@@ -64,7 +64,8 @@ impl Producer {
     ///
     /// # Errors
     /// After any error but a timeout the transaction must be aborted; see
-    /// [`ClientError::is_rebalanced`] and [`ClientError::is_fatal`].
+    /// [`ClientError::is_rebalanced`] and [`ClientError::is_fatal`]. After a timeout it may be called
+    /// again; until that has worked, the transaction cannot be committed.
     pub async fn send_offsets_to_transaction(
         &self,
         offsets: &HashMap<TopicPartition, OffsetAndMetadata>,
@@ -78,12 +79,18 @@ impl Producer {
             return Ok(());
         }
         let sent = async {
-            let is_v2 = transactional.state.lock().is_v2();
+            let is_v2 = {
+                let mut state = transactional.state.lock();
+                state.sending_offsets();
+                state.is_v2()
+            };
             if !is_v2 {
                 transactions::add_offsets(core, &group.group_id).await?;
             }
             transactional.state.lock().offsets_added();
-            transactions::commit_offsets(core, offsets, group).await
+            transactions::commit_offsets(core, offsets, group).await?;
+            transactional.state.lock().offsets_sent();
+            Ok(())
         };
         sent.await.inspect_err(|error| self.call_failed(error))
     }
@@ -93,7 +100,8 @@ impl Producer {
     /// see it a moment later.
     ///
     /// # Errors
-    /// [`ClientError::TransactionMustAbort`] if a record could not be written; a timeout after
+    /// [`ClientError::TransactionMustAbort`] if a record could not be written;
+    /// [`ClientError::IllegalState`] if sending offsets timed out and was not repeated; a timeout after
     /// `max.block.ms`, after which it may be called again; or what ends the producer.
     pub async fn commit_transaction(&self) -> Result<(), ClientError> {
         let core = self.core();

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::gate::Gate;
 use crate::support::{cluster, unique, until};
 use headwater_client::admin::{
-    AbortTransactionSpec, ConfigResource, DescribeConfigsOptions, ElectionType,
+    AbortTransactionSpec, ConfigResource, DescribeConfigsOptions, ElectionType, FeatureUpdate,
     ListTransactionsOptions, MemberToRemove, NewPartitions, NewTopic, OffsetSpec, TransactionState,
 };
 use headwater_client::{
-    IsolationLevel, OffsetAndMetadata, ProducerConfig, ProducerRecord, TopicPartition,
+    ClientError, IsolationLevel, OffsetAndMetadata, ProducerConfig, ProducerRecord, TopicPartition,
 };
-use headwater_wire::ErrorCode;
+use headwater_wire::{ApiKey, ErrorCode, RequestKind};
 use uuid::Uuid;
 
 #[tokio::test]
@@ -272,4 +273,44 @@ async fn an_open_transaction_is_found_and_ended() {
 
     let fenced = admin.fence_producers(&[&id]).await.expect("asked");
     assert!(fenced[&id].as_ref().expect("fenced").producer_epoch > described.producer_epoch);
+}
+
+#[tokio::test]
+async fn a_trial_is_not_asked_of_brokers_that_would_do_it() {
+    let cluster = cluster().await;
+    let gate = Gate::new(&cluster.bootstrap);
+    gate.limit_version(ApiKey::UpdateFeatures, 0);
+    let admin = gate.client().admin();
+    let features = admin.describe_features().await.expect("told");
+    let feature = "metadata.version".to_owned();
+    let level = features.finalized[&feature];
+    for (update, validate_only) in [
+        (FeatureUpdate::Upgrade(level), true),
+        (FeatureUpdate::SafeDowngrade(level), false),
+    ] {
+        let updates = HashMap::from([(feature.clone(), update)]);
+        let updated = admin.update_features(&updates, validate_only).await;
+        let error = updated.expect_err("not known to version 0");
+        assert!(matches!(error, ClientError::Protocol { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn fencing_leaves_the_coordinator_time_to_write_it_down() {
+    let cluster = cluster().await;
+    let gate = Gate::new(&cluster.bootstrap);
+    let id = unique("tx");
+    let fenced = gate.client().admin().fence_producers(&[&id]).await;
+    assert!(fenced.expect("asked")[&id].is_ok());
+    let timeouts = gate.seen(ApiKey::InitProducerId).into_iter();
+    let timeouts = timeouts.filter_map(|request| match request {
+        RequestKind::InitProducerId(request) => Some(request.transaction_timeout_ms),
+        _ => None,
+    });
+    let timeouts: Vec<i32> = timeouts.collect();
+    assert!(!timeouts.is_empty());
+    assert!(
+        timeouts.iter().all(|timeout| *timeout >= 1_000),
+        "{timeouts:?}"
+    );
 }

@@ -17,6 +17,8 @@ pub(crate) struct Gate {
     relay: Relay,
     seen: Mutex<Vec<RequestKind>>,
     held: watch::Sender<Vec<ApiKey>>,
+    /// The highest versions that are told of.
+    versions: Mutex<Vec<(ApiKey, i16)>>,
     /// What the next readings of committed offsets are answered.
     refusals: Mutex<VecDeque<ErrorCode>>,
 }
@@ -27,6 +29,7 @@ impl Gate {
             relay: Relay::new(bootstrap, 0, 0),
             seen: Mutex::default(),
             held: watch::Sender::default(),
+            versions: Mutex::default(),
             refusals: Mutex::default(),
         })
     }
@@ -49,6 +52,11 @@ impl Gate {
     pub(crate) fn let_go(&self, key: ApiKey) {
         self.held
             .send_modify(|held| held.retain(|other| *other != key));
+    }
+
+    /// Says that calls of this kind are known up to this version only.
+    pub(crate) fn limit_version(&self, key: ApiKey, version: i16) {
+        self.versions.lock().push((key, version));
     }
 
     /// Answers the next readings of committed offsets with these.
@@ -83,13 +91,25 @@ impl LocalNode for Gate {
         let passes = held.wait_for(|held| !held.contains(&key)).await;
         drop(passes.map_err(|error| LocalNodeError::Failed(error.to_string()))?);
         let mut response = self.relay.call(client_id, request, version).await?;
-        if let ResponseKind::OffsetFetch(offsets) = &mut response
-            && let Some(code) = self.refusals.lock().pop_front()
-        {
-            for group in &mut offsets.groups {
-                group.error_code = code.code();
-                group.topics.clear();
+        match &mut response {
+            ResponseKind::ApiVersions(versions) => {
+                for (key, version) in &*self.versions.lock() {
+                    for api in &mut versions.api_keys {
+                        if api.api_key == *key as i16 {
+                            api.max_version = *version;
+                        }
+                    }
+                }
             }
+            ResponseKind::OffsetFetch(offsets) => {
+                if let Some(code) = self.refusals.lock().pop_front() {
+                    for group in &mut offsets.groups {
+                        group.error_code = code.code();
+                        group.topics.clear();
+                    }
+                }
+            }
+            _ => {}
         }
         Ok(response)
     }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, api_versions, cluster, read, text, unique};
+use crate::gate::Gate;
+use crate::support::{Cluster, PATIENCE, api_versions, cluster, read, text, unique};
 use headwater_client::admin::NewTopic;
 use headwater_client::{
     AcknowledgedBatch, Acks, AutoOffsetReset, ClientError, Consumer, ConsumerConfig,
     ConsumerInterceptor, FetchedBatches, OffsetAndMetadata, ProducerConfig, ProducerInterceptor,
     ProducerRecord, TopicPartition,
 };
+use headwater_wire::ApiKey;
 use headwater_wire::records::Compression;
 use parking_lot::Mutex;
 
@@ -240,4 +242,38 @@ async fn every_transaction_of_version_2_has_an_epoch_of_its_own() {
     let step = i16::from(is_v2);
     let expected: Vec<i16> = (0..4).map(|round| first + round * step).collect();
     assert_eq!(epochs, expected, "version 2: {is_v2}");
+}
+
+#[tokio::test]
+async fn a_batch_fails_when_its_time_is_over_whoever_has_it() {
+    let cluster = cluster().await;
+    let gate = Gate::new(&cluster.bootstrap);
+    let topic = cluster.topic("late", 1).await;
+    let acknowledged = ProducerConfig {
+        request_timeout: Duration::from_secs(3),
+        delivery_timeout: Duration::from_millis(3_500),
+        linger: Duration::ZERO,
+        ..ProducerConfig::default()
+    };
+    let unacknowledged = ProducerConfig {
+        acks: Acks::None,
+        enable_idempotence: false,
+        ..acknowledged.clone()
+    };
+    gate.hold(ApiKey::Produce);
+    let delivered = |config: ProducerConfig| {
+        let producer = gate.client().producer(config).expect("a producer");
+        let record = ProducerRecord::new(topic.as_str(), "late").partition(0);
+        async move {
+            let started = Instant::now();
+            let delivery = producer.send(record).await.expect("room");
+            let delivered = tokio::time::timeout(PATIENCE, delivery).await;
+            let error = delivered.expect("an end").expect_err("nobody answers");
+            assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
+            started.elapsed()
+        }
+    };
+    let (one, other) = tokio::join!(delivered(acknowledged), delivered(unacknowledged));
+    // Two requests of three seconds would be over six.
+    assert!(one.max(other) < Duration::from_secs(5), "{one:?} {other:?}");
 }

@@ -160,3 +160,21 @@ fn a_transaction_of_version_2_is_not_told_of_partitions_and_ends_in_a_new_epoch(
     let ending = transaction.ending().expect("committing");
     assert!(!ending.tell, "nothing was written");
 }
+
+#[test]
+fn a_transaction_whose_offsets_are_missing_is_not_committed() {
+    let mut transaction = begun();
+    transaction.sending_offsets();
+    let error = transaction.begin_commit().expect_err("missing");
+    assert!(matches!(error, ClientError::IllegalState(_)), "{error}");
+    transaction.sending_offsets();
+    transaction.offsets_sent();
+    transaction.begin_commit().expect("all there");
+    end(&mut transaction);
+    transaction.begin(true).expect("ready");
+    transaction.sending_offsets();
+    transaction.begin_abort().expect("the other way out");
+    end(&mut transaction);
+    transaction.begin(true).expect("ready");
+    transaction.begin_commit().expect("nothing missing");
+}
