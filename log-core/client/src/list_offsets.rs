@@ -10,6 +10,8 @@ use headwater_wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
 };
 
+use tokio::time::Instant;
+
 use crate::cluster::{Cluster, Topics};
 use crate::consumer::IsolationLevel;
 use crate::error::ClientError;
@@ -48,14 +50,16 @@ pub(crate) type Listed = HashMap<TopicPartition, Result<Option<OffsetAndTimestam
 /// The offset of each partition's first record at or after its timestamp, or at one of the ends.
 ///
 /// Partitions whose leaders move are asked again until `limit` has passed; each then has its last
-/// error.
+/// error. Those of topics that the metadata do not know have theirs once `patience` has passed.
 pub(crate) async fn list_offsets(
     cluster: &Cluster,
     channel: &Channel,
     wanted: HashMap<TopicPartition, i64>,
     isolation: IsolationLevel,
     limit: Duration,
+    patience: Duration,
 ) -> Listed {
+    let started = Instant::now();
     let mut retry = Retry::new("listing offsets", limit, &cluster.config);
     let mut done = Listed::new();
     let mut open = wanted;
@@ -98,12 +102,18 @@ pub(crate) async fn list_offsets(
                 }
             }
         }
-        for (partition, error) in &failures {
-            if !error.is_retriable() {
-                open.remove(partition);
-                done.insert(partition.clone(), Err(error.clone()));
+        let is_given_up = |error: &ClientError| {
+            let is_missing = error.code() == Some(ErrorCode::UnknownTopicOrPartition);
+            !error.is_retriable() || (is_missing && is_stale && started.elapsed() >= patience)
+        };
+        failures.retain(|partition, error| {
+            if !is_given_up(error) {
+                return true;
             }
-        }
+            open.remove(partition);
+            done.insert(partition.clone(), Err(error.clone()));
+            false
+        });
         let Some(error) = failures.values().find(|error| error.is_retriable()) else {
             return done;
         };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_wire::messages::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
@@ -50,8 +51,14 @@ impl OffsetSpec {
     }
 }
 
+/// How long a partition that is not there is asked for: nodes learn of new ones a little later.
+const MISSING_PATIENCE: Duration = Duration::from_secs(2);
+
 impl Admin {
     /// The offset that each partition's spec names; `None` where no record is that young.
+    ///
+    /// Partitions that the cluster does not know of have UNKNOWN_TOPIC_OR_PARTITION for
+    /// their result after two seconds, in which news of a new topic comes round.
     pub async fn list_offsets(
         &self,
         wanted: &HashMap<TopicPartition, OffsetSpec>,
@@ -67,6 +74,7 @@ impl Admin {
             wanted,
             isolation,
             self.limit(),
+            MISSING_PATIENCE,
         )
         .await
     }

@@ -224,8 +224,15 @@ impl Fetcher {
                 let (isolation, limit) =
                     (core.config.isolation_level, core.config.default_api_timeout);
                 let wanted = wanted.collect();
-                let listed =
-                    list_offsets(&core.cluster, &core.channel, wanted, isolation, limit).await;
+                let listed = list_offsets(
+                    &core.cluster,
+                    &core.channel,
+                    wanted,
+                    isolation,
+                    limit,
+                    limit,
+                )
+                .await;
                 Event::Ends { todo, listed }
             }
             .boxed(),

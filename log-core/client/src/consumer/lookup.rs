@@ -62,7 +62,15 @@ impl Consumer {
         let core = self.core();
         let (isolation, limit) = (core.config.isolation_level, core.config.default_api_timeout);
         let wanted = timestamps.clone();
-        let listed = list_offsets(&core.cluster, &core.channel, wanted, isolation, limit).await;
+        let listed = list_offsets(
+            &core.cluster,
+            &core.channel,
+            wanted,
+            isolation,
+            limit,
+            limit,
+        )
+        .await;
         let mut found = HashMap::with_capacity(listed.len());
         for (partition, result) in listed {
             if let Some(offset) = result? {

@@ -1,7 +1,7 @@
 //! What an administrator asks beyond topics, records and groups.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::gate::Gate;
 use crate::support::{cluster, unique, until};
@@ -313,4 +313,27 @@ async fn fencing_leaves_the_coordinator_time_to_write_it_down() {
         timeouts.iter().all(|timeout| *timeout >= 1_000),
         "{timeouts:?}"
     );
+}
+
+#[tokio::test]
+async fn offsets_of_what_is_not_there_are_not_waited_for() {
+    let cluster = cluster().await;
+    let there = TopicPartition::new(cluster.topic("there", 1).await, 0);
+    let beyond = TopicPartition::new(there.topic.clone(), 1);
+    let gone = TopicPartition::new(unique("gone"), 0);
+    let all = [&there, &beyond, &gone];
+    let wanted = all.map(|partition| (partition.clone(), OffsetSpec::Latest));
+    let started = Instant::now();
+    let listed = cluster
+        .client
+        .admin()
+        .list_offsets(&wanted.into(), IsolationLevel::ReadUncommitted)
+        .await;
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(listed[&there].is_ok());
+    for missing in [&beyond, &gone] {
+        let error = listed[missing].as_ref().expect_err("not there");
+        let code = error.code();
+        assert_eq!(code, Some(ErrorCode::UnknownTopicOrPartition), "{error}");
+    }
 }
