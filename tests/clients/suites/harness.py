@@ -1,4 +1,4 @@
-"""What the suites share: a server under test, a table of results, and the things they need.
+"""What the suites share: servers under test, a table of results, and the things they need.
 
 A suite is a script that makes a `Suite`, runs its tests against `suite.server(...)`, tells each
 result with `suite.result(...)`, and ends with `suite.finish()`.
@@ -33,7 +33,9 @@ SETTINGS = {
 }
 
 _metadata = None
-_children = set()
+# What was started and not yet ended, each with the signal that ends it.
+_children = {}
+_is_ending = False
 
 
 def cargo_metadata():
@@ -43,6 +45,14 @@ def cargo_metadata():
         command = ["cargo", "metadata", "--format-version", "1", "--locked"]
         _metadata = json.loads(subprocess.check_output(command, cwd=PROJECT))
     return _metadata
+
+
+def cargo(*arguments):
+    """Runs cargo in the project; it must succeed."""
+    child = start(["cargo", *arguments, "--quiet"], cwd=PROJECT)
+    if child.wait() != 0:
+        sys.exit(f"cargo {' '.join(arguments)} failed with {child.returncode}")
+    _children.pop(child, None)
 
 
 def crate_source(name):
@@ -128,39 +138,66 @@ def run(command, timeout, text=None, **kwargs):
     child = start(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace", **kwargs)
     try:
         out, err = child.communicate(text, timeout=timeout)
-        return Outcome(child.returncode, out, err)
     except subprocess.TimeoutExpired:
         end(child, signal.SIGKILL)
         out, err = child.communicate()
         return Outcome(None, out, err)
-    finally:
-        _children.discard(child)
+    except BaseException:
+        end(child, signal.SIGKILL)
+        raise
+    _children.pop(child, None)
+    return Outcome(child.returncode, out, err)
 
 
-def start(command, **kwargs):
-    """Starts a command in a process group of its own, which does not outlive this process."""
+def start(command, how=signal.SIGKILL, **kwargs):
+    """Starts a command in a process group of its own, which does not outlive this process: it is
+    ended with the signal `how` at the latest when this process ends."""
+    if _is_ending:
+        sys.exit(143)
     child = subprocess.Popen(command, start_new_session=True, **kwargs)
-    _children.add(child)
+    _children[child] = how
+    if _is_ending:
+        _kill(child, how)
     return child
 
 
 def end(child, how=signal.SIGTERM, patience=60):
     """Ends a command started by `start` with all its children."""
-    _children.discard(child)
+    _children.pop(child, None)
+    _kill(child, how)
     try:
-        os.killpg(child.pid, how)
         child.wait(patience)
-    except ProcessLookupError:
-        pass
     except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
+        _kill(child, signal.SIGKILL)
         child.wait()
+
+
+def _kill(child, how):
+    # Once its end has been seen its number may be another's.
+    if child.returncode is None:
+        try:
+            os.killpg(child.pid, how)
+        except ProcessLookupError:
+            pass
 
 
 @atexit.register
 def _end_all():
-    for child in list(_children):
-        end(child, signal.SIGKILL)
+    for child, how in list(_children.items()):
+        end(child, how)
+
+
+def _told_to_end(number, _):
+    global _is_ending
+    _is_ending = True
+    # Before anything else: threads that wait for these would hold up the end of this process.
+    for child, how in list(_children.items()):
+        _kill(child, how)
+    sys.exit(128 + number)
+
+
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, _told_to_end)
 
 
 def free_port():
@@ -196,6 +233,7 @@ class Server:
     """A node on loopback and a fresh directory: Headwater's, or Apache Kafka's."""
 
     def __init__(self, against, headwater, settings, port):
+        self.against = against
         self.settings = {**SETTINGS, **settings}
         self.port = port
         self.folder = tempfile.mkdtemp(prefix="server-", dir=os.path.dirname(workplace("x")))
@@ -251,14 +289,11 @@ class Server:
         self._spawn(java("kafka.Kafka", config, heap="768m"))
         self.bootstrap = f"127.0.0.1:{port}"
 
-        def answers():
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return True
-            except OSError:
-                return False
+        # It says so itself: who answers at the port may be another that took it first.
+        def has_started():
+            return any("Kafka Server started" in line for line in self._lines())
 
-        until("Kafka's port", answers, 120)
+        until("Kafka's start", has_started, 120)
 
     def _spawn(self, command):
         with open(self.log, "w") as out:
@@ -271,14 +306,14 @@ class Server:
         with open(self.log, errors="replace") as text:
             return text.readlines()
 
-    def is_running(self):
-        return self.child is not None and self.child.poll() is None
-
     def stop(self):
         if self.child is not None:
             end(self.child)
             self.child = None
-        shutil.rmtree(os.path.join(self.folder, "data"), ignore_errors=True)
+            # What the last one said stays.
+            script = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+            shutil.copy(self.log, workplace("logs", f"{script}-server-{self.against}.log"))
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
         return self
@@ -288,15 +323,16 @@ class Server:
 
 
 def _known_failures(suite, against):
-    """Tests of the suite that are known to fail, each with its cause."""
+    """Tests of the suite that are known to fail, each with what it then says and the cause."""
     known = {}
     with open(os.path.join(HERE, "known_failures.tsv")) as table:
         for line in table:
             if line.startswith("#") or not line.strip():
                 continue
-            of, test, fails_on_kafka, cause = line.rstrip("\n").split("\t")
+            of, test, fails_on_kafka, says, cause = line.rstrip("\n").split("\t")
             if of == suite and (against == "headwater" or fails_on_kafka == "yes"):
-                known[test] = f"{cause} (Kafka {KAFKA_VERSION} fails too: {fails_on_kafka})"
+                cause = f"{cause} (Kafka {KAFKA_VERSION} fails too: {fails_on_kafka})"
+                known[test] = (says, cause)
     return known
 
 
@@ -321,8 +357,6 @@ class Suite:
         for flags, options in arguments:
             parser.add_argument(*flags, **options)
         self.given = parser.parse_args()
-        # A suite that is told to end takes its servers with it.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.against = self.given.against
         self.ci = self.given.ci
         self.results = []
@@ -338,7 +372,7 @@ class Suite:
         port of its own unless one is given."""
         headwater = self.given.headwater
         if self.against == "headwater" and headwater is None:
-            subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=PROJECT, check=True)
+            cargo("build", "--release")
             headwater = os.path.join(cargo_metadata()["target_directory"], "release", "headwater")
         return Server(self.against, headwater, settings or {}, port)
 
@@ -346,9 +380,11 @@ class Suite:
         return not self.given.tests or any(test.startswith(t) for t in self.given.tests)
 
     def result(self, test, outcome, seconds=0.0, reason=""):
-        if outcome == "fail" and test in self.known:
-            outcome, reason = "known", self.known[test]
-        elif outcome == "pass" and test in self.known:
+        says, cause = self.known.get(test, ("", ""))
+        # Another failure of the same test is news.
+        if outcome == "fail" and cause and says in reason:
+            outcome, reason = "known", cause
+        elif outcome == "pass" and cause:
             reason = "passes, though known_failures.tsv names it"
         reason = " ".join(reason.split())[:300]
         self.results.append((self.name, test, outcome, f"{seconds:.1f}", reason))

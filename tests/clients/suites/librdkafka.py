@@ -240,19 +240,21 @@ class Librdkafka:
         else:
             for name, state, took, reason in found:
                 if state == "PASSED":
-                    reason = self.parts(name, said)
+                    state, reason = self.parts(name, said)
                 elif state == "SKIPPED" and (not reason or "test flags" in reason):
                     continue  # of another scenario, or without a broker
                 yield name, states.get(state, "fail"), float(took), reason
 
     @staticmethod
     def parts(name, said):
-        """What a passed test says of its parts: how many passed, and which were skipped and why."""
+        """What a passed test says of its parts: how many passed, and which were skipped and why.
+        It is skipped itself if all of them were."""
         told = "\n".join(line for line in said.splitlines() if line.startswith("[" + name))
         parts = PART.findall(told)
         skipped = [f"{part} skipped: {why}" for part, state, why in parts if state == "SKIP"]
         passed = len(parts) - len(skipped)
-        return "; ".join(([f"{passed} parts"] if parts else []) + skipped)
+        state = "SKIPPED" if skipped and not passed else "PASSED"
+        return state, "; ".join(([f"{passed} parts"] if parts else []) + skipped)
 
 
 if __name__ == "__main__":
