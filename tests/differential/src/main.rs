@@ -126,7 +126,12 @@ async fn main() -> anyhow::Result<ExitCode> {
             run
         }));
     }
-    let mut report = Report::default();
+    let is_of_all = arguments.only.is_empty() && arguments.sequence.is_none();
+    let mut report = Report {
+        // A round of all kinds sends every version.
+        is_whole: is_of_all && arguments.sequences >= u64::try_from(KINDS.len())?,
+        ..Report::default()
+    };
     for sequence in running {
         let done = sequence.await?;
         if arguments.verbose {
@@ -141,6 +146,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     .await;
     println!("seed                   {}", arguments.seed);
     println!("{report}");
+    if report.requests == 0 {
+        println!("no request was sent: nothing is compared");
+    }
     Ok(if report.is_clean() {
         ExitCode::SUCCESS
     } else {

@@ -29,18 +29,15 @@ pub(crate) struct Rule {
 /// What a batch of the sequences says of its records' times when it lies.
 const LYING_TIMESTAMP: &str = "-5";
 
-/// Name of the rule about exceptions that nobody caught.
-pub(crate) const UNCAUGHT: &str = "uncaught";
-
 /// The rules, in the order in which they are asked.
 pub(crate) const RULES: &[Rule] = &[
     Rule {
-        name: UNCAUGHT,
+        name: "uncaught",
         reason: "Kafka answers UNKNOWN_SERVER_ERROR for an exception that nobody caught; ours \
-                 names the fault, or serves what can be",
+                 names the fault",
         holds: |case| {
             let is_code = case.difference.path.ends_with("error_code");
-            is_code && case.difference.kafka == "-1" && case.difference.ours != "0"
+            is_code && case.difference.kafka == "-1" && is_error(&case.difference.ours)
         },
     },
     Rule {
@@ -89,12 +86,13 @@ pub(crate) const RULES: &[Rule] = &[
         name: "text",
         reason: "a string that is not UTF-8 is refused, since it could not be given back as it \
                  came; Kafka replaces its bytes and goes on",
-        holds: |case| {
-            case.difference.path == "(outcome)"
-                && case.difference.ours == "connection closed"
-                && case.difference.kafka.starts_with("answered")
-                && case.remark.contains("is not UTF-8")
-        },
+        holds: |case| is_only_refused(case, NOT_TEXT),
+    },
+    Rule {
+        name: "lengths",
+        reason: "a client id of length -2 and below is refused; Kafka takes any negative length \
+                 for none",
+        holds: |case| is_only_refused(case, NEGATIVE_LENGTH),
     },
     Rule {
         name: "words",
@@ -204,6 +202,37 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
+/// Remark about a request whose fault is a string that is not UTF-8.
+pub(crate) const NOT_TEXT: &str = "has a string that is not UTF-8";
+
+/// Remark about a request whose fault is the length of its client id, below -1.
+pub(crate) const NEGATIVE_LENGTH: &str = "has a client id of length -2";
+
+/// The differences that are to be judged: where Kafka gave up the whole request and ours refuses
+/// it as well, there is nothing to compare field by field but the error.
+pub(crate) fn compared(mut differences: Vec<Difference>) -> Vec<Difference> {
+    let is_given_up = |difference: &Difference| {
+        difference.path == "error_code" && difference.kafka == "-1" && is_error(&difference.ours)
+    };
+    if differences.iter().any(is_given_up) {
+        differences.retain(is_given_up);
+    }
+    differences
+}
+
+/// Whether we close the connection where Kafka answers, to a request with this remark.
+fn is_only_refused(case: &Case<'_>, remark: &str) -> bool {
+    case.difference.path == "(outcome)"
+        && case.difference.ours == "connection closed"
+        && case.difference.kafka.starts_with("answered")
+        && case.remark == remark
+}
+
+/// Whether an error code, as it is shown, says that something failed.
+fn is_error(code: &str) -> bool {
+    code.parse::<i16>().is_ok_and(|code| code != 0)
+}
+
 fn is_string(shown: &str) -> bool {
     shown.starts_with('"')
 }
@@ -211,4 +240,58 @@ fn is_string(shown: &str) -> bool {
 /// The rule that a difference falls under.
 pub(crate) fn rule(case: &Case<'_>) -> Option<&'static Rule> {
     RULES.iter().find(|rule| (rule.holds)(case))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(path: &str, ours: &str, kafka: &str) -> Difference {
+        Difference {
+            path: path.to_owned(),
+            place: path.to_owned(),
+            ours: ours.to_owned(),
+            kafka: kafka.to_owned(),
+        }
+    }
+
+    fn name_of(difference: &Difference, remark: &str) -> Option<&'static str> {
+        let case = Case {
+            key: ApiKey::Heartbeat,
+            request: "",
+            remark,
+            difference,
+        };
+        rule(&case).map(|rule| rule.name)
+    }
+
+    #[test]
+    fn an_exception_of_kafka_excuses_another_error_and_nothing_else() {
+        let both_fail = vec![
+            difference("error_code", "42", "-1"),
+            difference("member_id", "\"\"", "null"),
+        ];
+        let compared = super::compared(both_fail);
+        assert_eq!(compared.len(), 1);
+        assert_eq!(name_of(&compared[0], ""), Some("uncaught"));
+        let ours_did_it = vec![
+            difference("error_code", "0", "-1"),
+            difference("member_id", "\"m\"", "null"),
+        ];
+        let compared = super::compared(ours_did_it);
+        assert_eq!(compared.len(), 2);
+        assert_eq!(name_of(&compared[0], ""), None);
+        let absent = difference("error_code", "(not there)", "-1");
+        assert_eq!(name_of(&absent, ""), None);
+    }
+
+    #[test]
+    fn a_connection_may_be_closed_only_over_the_fault_that_is_remarked() {
+        let closed = difference("(outcome)", "connection closed", "answered {}");
+        assert_eq!(name_of(&closed, NOT_TEXT), Some("text"));
+        assert_eq!(name_of(&closed, NEGATIVE_LENGTH), Some("lengths"));
+        assert_eq!(name_of(&closed, ""), None);
+        let silent = difference("(outcome)", "silence", "answered {}");
+        assert_eq!(name_of(&silent, NOT_TEXT), None);
+    }
 }

@@ -30,12 +30,24 @@ impl Unmeant {
     }
 }
 
+/// What was counted of a kind of sequence.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct OfKind {
+    pub(crate) requests: u64,
+    pub(crate) unmeant: u64,
+}
+
 /// Counts and findings.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) sequences: u64,
     pub(crate) requests: u64,
+    /// Reads on whose first answers the servers did not agree, so that they were asked again.
+    pub(crate) repeated: u64,
     pub(crate) fields: u64,
+    pub(crate) kinds: BTreeMap<&'static str, OfKind>,
+    /// Whether every version of every API must have been sent.
+    pub(crate) is_whole: bool,
     pub(crate) meant: BTreeMap<&'static str, u64>,
     pub(crate) unmeant: Vec<Unmeant>,
     pub(crate) sent: BTreeMap<(ApiKey, i16), u64>,
@@ -52,7 +64,13 @@ impl Report {
     pub(crate) fn add(&mut self, other: Self) {
         self.sequences += other.sequences;
         self.requests += other.requests;
+        self.repeated += other.repeated;
         self.fields += other.fields;
+        for (kind, counted) in other.kinds {
+            let of_kind = self.kinds.entry(kind).or_default();
+            of_kind.requests += counted.requests;
+            of_kind.unmeant += counted.unmeant;
+        }
         for (rule, count) in other.meant {
             *self.meant.entry(rule).or_default() += count;
         }
@@ -65,9 +83,14 @@ impl Report {
         self.shrunk.extend(other.shrunk);
     }
 
-    /// Whether the servers agree in everything but what is meant.
+    /// Whether the servers agree in everything but what is meant. They do not if nothing was
+    /// sent, or less than a whole run has to send.
     pub(crate) fn is_clean(&self) -> bool {
-        self.unmeant.is_empty() && self.lacking.is_empty() && self.mistakes.is_empty()
+        self.requests > 0
+            && self.unmeant.is_empty()
+            && self.lacking.is_empty()
+            && self.mistakes.is_empty()
+            && (!self.is_whole || self.unsent().is_empty())
     }
 
     fn unsent(&self) -> Vec<String> {
@@ -89,6 +112,7 @@ impl fmt::Display for Report {
         let apis: BTreeSet<_> = self.sent.keys().map(|(key, _)| key).collect();
         writeln!(f, "sequences              {}", self.sequences)?;
         writeln!(f, "requests to each       {}", self.requests)?;
+        writeln!(f, "reads asked again      {}", self.repeated)?;
         writeln!(f, "fields compared        {}", self.fields)?;
         writeln!(
             f,
@@ -105,6 +129,12 @@ impl fmt::Display for Report {
         }
         for mistake in &self.mistakes {
             writeln!(f, "mistake of a sequence  {mistake}")?;
+        }
+        for (kind, OfKind { requests, unmeant }) in &self.kinds {
+            writeln!(
+                f,
+                "kind {kind:<22} {requests:>6} requests {unmeant:>5} differences"
+            )?;
         }
         let meant: u64 = self.meant.values().sum();
         writeln!(f, "\ndifferences that are meant: {meant}")?;

@@ -172,6 +172,7 @@ impl Run {
         };
         let deadline = Instant::now() + AGREEMENT;
         let mut names = self.names.clone();
+        let mut is_repeated = false;
         loop {
             let (mut ours, mut kafka) = self.ask(client, &request).await;
             while not_ready(&ours) && Instant::now() < deadline {
@@ -185,15 +186,18 @@ impl Run {
             self.only_own(&request, &mut ours, &mut kafka);
             let mut comparison = Comparison::new(&mut names);
             comparison.outcomes(&ours, &kafka);
-            let (fields, differences) = (comparison.fields, comparison.differences);
+            let (fields, differences) =
+                (comparison.fields, meant::compared(comparison.differences));
             let agreed = differences
                 .iter()
                 .all(|difference| self.rule(&request, difference).is_some());
             if agreed || !reads(key) || Instant::now() >= deadline {
                 self.names = names;
+                self.report.repeated += u64::from(is_repeated);
                 self.note(&request, false, fields, differences);
                 return answer(kafka);
             }
+            is_repeated = true;
             names = self.names.clone();
             tokio::time::sleep(AGAIN).await;
         }
@@ -542,21 +546,17 @@ impl Run {
     fn note(&mut self, request: &Request, once: bool, fields: u64, differences: Vec<Difference>) {
         self.report.requests += 1;
         self.report.fields += fields;
-        // Kafka gave up the whole request: there is nothing to compare field by field.
-        let gave_up =
-            |difference: &Difference| difference.path == "error_code" && difference.kafka == "-1";
-        if differences.iter().any(gave_up) {
-            *self.report.meant.entry(meant::UNCAUGHT).or_default() += 1;
-            self.remark = None;
-            return;
-        }
-        for difference in differences {
+        let of_kind = self.report.kinds.entry(self.plan.kind).or_default();
+        of_kind.requests += 1;
+        for difference in meant::compared(differences) {
             if let Some(rule) = self.rule(request, &difference) {
                 *self.report.meant.entry(rule.name).or_default() += 1;
                 continue;
             }
             let changes = (once || !reads(request.key)) && self.plan.kind != "versions";
             self.parted |= changes && parts(&difference);
+            let of_kind = self.report.kinds.entry(self.plan.kind).or_default();
+            of_kind.unmeant += 1;
             self.report.unmeant.push(Unmeant {
                 key: request.key,
                 version: request.version,

@@ -1,9 +1,11 @@
 //! Requests that are none: cut off, with lengths that cannot be, of keys and versions that nobody
 //! knows.
 
-use headwater_wire::ApiKey;
-use headwater_wire::catalog;
+use bytes::Bytes;
+use headwater_wire::codec::DecodeError;
+use headwater_wire::{ApiKey, Decoder, RequestHeader, catalog};
 
+use crate::meant;
 use crate::object::{NULL, object};
 use crate::run::Run;
 use headwater_wire::codec::Tree;
@@ -71,8 +73,10 @@ pub(crate) async fn frames(run: &mut Run) {
             continue;
         };
         let (what, bytes) = spoil(run, key, version, frame);
-        if std::str::from_utf8(bytes.get(14..).unwrap_or_default()).is_err() {
-            run.remark("is not UTF-8");
+        match fault(&bytes) {
+            Some(DecodeError::InvalidUtf8 { .. }) => run.remark(meant::NOT_TEXT),
+            _ if what == CLIENT_ID_BELOW_NONE => run.remark(meant::NEGATIVE_LENGTH),
+            _ => {}
         }
         let what = format!("{key} v{version}, {what}");
         // What is refused because its key is not known is not read as an answer to another.
@@ -84,11 +88,27 @@ pub(crate) async fn frames(run: &mut Run) {
     }
 }
 
+/// A client id's length that is negative and not the one that says "none".
+const CLIENT_ID_BELOW_NONE: &str = "a client id of length -2";
+
+/// The first fault of a frame, if there is one: why we refuse it.
+fn fault(frame: &[u8]) -> Option<DecodeError> {
+    let mut input = Decoder::new(Bytes::copy_from_slice(frame.get(4..)?));
+    let header = match RequestHeader::decode(&mut input) {
+        Ok(header) => header,
+        Err(error) => return Some(error),
+    };
+    let key = header.key()?;
+    let (api, (fields, _)) = (catalog::find(key)?, catalog::schema(key)?);
+    input.set_flexible(header.api_version >= api.flexible_from);
+    Tree::take(fields, &mut input, header.api_version).err()
+}
+
 /// The frame, made wrong in some way, and in which.
 fn spoil(run: &mut Run, key: ApiKey, version: i16, frame: Vec<u8>) -> (&'static str, Vec<u8>) {
     let mut payload = frame.get(4..).unwrap_or_default().to_vec();
     let header_len = (8 + 2 + 3).min(payload.len());
-    let what = match run.below(11) {
+    let what = match run.below(12) {
         0 => {
             let at = run.below(payload.len().saturating_sub(header_len)) + header_len;
             payload.truncate(at);
@@ -115,9 +135,12 @@ fn spoil(run: &mut Run, key: ApiKey, version: i16, frame: Vec<u8>) -> (&'static 
             "version -1"
         }
         5 => {
-            // The client id's length.
-            payload[8..10].copy_from_slice(&run.one(&[-2_i16, i16::MAX, 300]).to_be_bytes());
-            "a client id of impossible length"
+            let length = run.one(&[-2_i16, i16::MAX, 300]);
+            payload[8..10].copy_from_slice(&length.to_be_bytes());
+            match length {
+                ..0 => CLIENT_ID_BELOW_NONE,
+                _ => "a client id beyond the frame",
+            }
         }
         6 => {
             for byte in payload.iter_mut().skip(header_len) {
@@ -142,11 +165,22 @@ fn spoil(run: &mut Run, key: ApiKey, version: i16, frame: Vec<u8>) -> (&'static 
             payload.extend_from_slice(&[120, 2, 0xab, 0xcd]);
             "a tagged field that nobody knows"
         }
-        _ => {
+        10 => {
             if let Some(last) = payload.last_mut() {
                 *last = 0xff;
             }
             "the last byte 0xff"
+        }
+        _ => {
+            // The sequence's name, or where the request has none, the client id.
+            let name = run.name("nobody");
+            let found = payload
+                .windows(name.len())
+                .position(|bytes| bytes == name.as_bytes());
+            if let Some(byte) = payload.get_mut(found.unwrap_or(10)) {
+                *byte = 0xff;
+            }
+            "a string that is not UTF-8"
         }
     };
     let length = i32::try_from(payload.len()).unwrap_or(0);
