@@ -53,12 +53,29 @@ pub(super) fn print_rows(
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(&mut out);
             writer.write_record(header)?;
-            for row in rows {
-                writer.write_record(row.iter().map(|value| text(value, "")))?;
-            }
-            writer.flush()?;
+            write_csv(&mut writer, rows)?;
         }
     }
+    Ok(())
+}
+
+/// Prints rows that follow those of [`print_rows`]: what programs read has its header once.
+pub(super) fn print_more_rows(
+    format: Format,
+    header: &[&str],
+    rows: &[Vec<Value>],
+) -> anyhow::Result<()> {
+    match format {
+        Format::Table | Format::Json => print_rows(format, header, rows),
+        Format::Csv => write_csv(&mut csv::Writer::from_writer(Stdout::lock()), rows),
+    }
+}
+
+fn write_csv<W: Write>(writer: &mut csv::Writer<W>, rows: &[Vec<Value>]) -> anyhow::Result<()> {
+    for row in rows {
+        writer.write_record(row.iter().map(|value| text(value, "")))?;
+    }
+    writer.flush()?;
     Ok(())
 }
 
@@ -147,6 +164,16 @@ impl Failures {
                 None
             }
         }
+    }
+
+    /// How a command ends that did several things and then printed what it did: a failure is told
+    /// though nobody reads what was printed.
+    ///
+    /// # Errors
+    /// As [`into_result`](Self::into_result); else why nothing could be printed.
+    pub(super) fn after(self, printed: anyhow::Result<()>) -> anyhow::Result<()> {
+        self.into_result()?;
+        printed
     }
 
     /// # Errors

@@ -1,13 +1,17 @@
 //! `headwater group`.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, eventually, on_both, unique};
+use crate::cluster::{Cluster, PATIENCE, eventually, on_both, unique};
 
 on_both!(
     a_group_is_listed_described_and_deleted,
     offsets_are_reset_in_every_way,
     members_are_shown_and_put_out,
+    a_member_reads_to_the_end_of_what_it_has,
+    what_is_not_there_is_told_at_once,
 );
 
 /// A topic of one partition with five records, a second apart.
@@ -201,6 +205,64 @@ fn members_are_shown_and_put_out(cluster: &Cluster) {
     eventually("another member in its place", || {
         let output = cluster.run(&["group", "describe", &group, "--format", "json"], b"");
         let described: Value = serde_json::from_slice(&output.stdout).ok()?;
-        (described["members"][0]["member"] != member["member"]).then_some(())
+        let other = described["members"][0]["member"].as_str()?;
+        (member["member"] != *other).then_some(())
     });
+}
+
+fn a_member_reads_to_the_end_of_what_it_has(cluster: &Cluster) {
+    let (topic, group) = (unique("shared"), unique("shared"));
+    cluster.ok(&["topic", "create", &topic, "-p", "2"]);
+    for partition in ["0", "1"] {
+        cluster.ok_with(&["produce", &topic, "-p", partition], b"one\n");
+    }
+    let _member = cluster.start(&["consume", &topic, "-g", &group]);
+    eventually("a member that has read all", || {
+        let output = cluster.run(&["group", "describe", &group, "--format", "json"], b"");
+        let described: Value = serde_json::from_slice(&output.stdout).ok()?;
+        let offsets = described["offsets"].as_array()?;
+        let are_read = offsets.iter().all(|offset| offset["lag"] == json!(0));
+        (offsets.len() == 2 && are_read).then_some(())
+    });
+    // It gets one of the partitions, and the other never.
+    assert_eq!(cluster.ok(&["consume", &topic, "-g", &group, "-e"]), "");
+}
+
+fn what_is_not_there_is_told_at_once(cluster: &Cluster) {
+    let (topic, absent) = (topic(cluster), unique("absent"));
+    let group = group(cluster, &topic, "2");
+    let file = cluster.dir.path().join("absent.csv");
+    std::fs::write(&file, format!("{topic},0,1\n{absent},0,1\n")).unwrap();
+    let from_file = ["--from-file", file.to_str().unwrap()];
+    let began = Instant::now();
+    let reset = [&["group", "reset-offsets", &group][..], &from_file].concat();
+    let told = cluster.fails(&reset);
+    assert!(told.contains(&absent), "{told}");
+
+    let named = |topic: &str| json!({"topic": topic, "partition": 0, "offset": 2});
+    let records = json!({"partitions": [named(&topic), named(&absent)]});
+    std::fs::write(&file, records.to_string()).unwrap();
+    let output = cluster.run(
+        &[
+            &["topic", "delete-records", "--format", "json"][..],
+            &from_file,
+        ]
+        .concat(),
+        b"",
+    );
+    // What could be done is done.
+    assert_eq!(output.status.code(), Some(1));
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(done["start"], json!(2));
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+
+    let both = [&reset[..], &["--all-topics"]].concat();
+    assert_eq!(cluster.run(&both, b"").status.code(), Some(2));
+    let list = ["group", "list", "--state", "Bogus"];
+    assert_eq!(cluster.run(&list, b"").status.code(), Some(2));
+    let create = ["topic", "create", &topic, "--if-not-exists"];
+    for more in [&[][..], &["--validate-only"]] {
+        let there = cluster.json(&[&create[..], more].concat());
+        assert_eq!(there[0]["partition_count"], json!(1), "{there:?}");
+    }
 }

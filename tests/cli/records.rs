@@ -1,5 +1,7 @@
 //! `headwater produce` and `headwater consume`.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, on_both, unique};
@@ -11,6 +13,8 @@ on_both!(
     reading_begins_where_it_is_told,
     every_codec_is_read_back,
     a_transaction_is_written_whole_or_not_at_all,
+    all_is_written_though_nobody_reads_what_is_told,
+    what_is_told_has_one_header,
     too_few_records_in_time_are_a_failure,
 );
 
@@ -200,6 +204,53 @@ fn a_transaction_is_written_whole_or_not_at_all(cluster: &Cluster) {
     ];
     assert_eq!(cluster.ok(&committed), "a\nb\n");
     assert!(cluster.ok(&["consume", &topic, "-e"]).starts_with("a\nb\n"));
+}
+
+fn all_is_written_though_nobody_reads_what_is_told(cluster: &Cluster) {
+    let input: String = (0..3000).map(|n| format!("{n}\n")).collect();
+    for transaction in [false, true] {
+        let (topic, id) = (topic(cluster, "unread", "1"), unique("unread"));
+        let mut produce = vec!["produce", &topic, "--format", "json"];
+        if transaction {
+            produce.extend(["--transactional-id", &id]);
+        }
+        let mut child = cluster.command(&produce).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        let read = cluster.ok(&["consume", &topic, "-e", "--read-committed"]);
+        assert_eq!(read, input, "in a transaction: {transaction}");
+    }
+}
+
+fn what_is_told_has_one_header(cluster: &Cluster) {
+    let topic = topic(cluster, "told", "1");
+    let input: String = (0..2500).map(|n| format!("{n}\n")).collect();
+    let id = unique("told");
+    let produce = ["produce", &topic, "--format", "csv"];
+    for more in [&[][..], &["--transactional-id", &id]] {
+        let told = cluster.ok_with(&[&produce, more].concat(), input.as_bytes());
+        let lines: Vec<_> = told.lines().collect();
+        assert_eq!(lines[0], "topic,partition,offset,timestamp");
+        assert_eq!(lines.len(), 2501);
+        let rows = lines[1..].iter();
+        assert!(
+            rows.clone()
+                .all(|row| row.starts_with(&format!("{topic},0,")))
+        );
+    }
+    // A transaction that is aborted has written nothing, and tells of nothing.
+    let bad = [input.as_str(), "no separator\n"]
+        .concat()
+        .replace('0', "0:");
+    let aborted = ["--transactional-id", &id, "-K", ":"];
+    let output = cluster.run(&[&produce[..], &aborted].concat(), bad.as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
 }
 
 fn too_few_records_in_time_are_a_failure(cluster: &Cluster) {

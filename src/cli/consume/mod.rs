@@ -43,7 +43,8 @@ pub(super) struct Consume {
     /// Ends after this many records
     #[arg(short = 'n', long)]
     count: Option<u64>,
-    /// Ends at what was the end of the topics at the start
+    /// Ends at what was the end of the topics at the start; with --group at that of the partitions
+    /// that this member has, or where it has none, once the group has committed so far
     #[arg(short = 'e', long)]
     until_end: bool,
     /// Ends once no record has come for so long; with --count, fewer records are a failure
@@ -64,7 +65,7 @@ pub(super) struct Consume {
     /// table: the values, json: one object a record, csv: partition, offset, timestamp, key, value
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Prints the key and this before each value
+    /// Prints the key and this before each value; with --format table
     #[arg(short = 'K', long, value_name = "SEPARATOR")]
     key_separator: Option<String>,
     /// How keys are written
@@ -101,6 +102,9 @@ type Ends = HashMap<TopicPartition, i64>;
 
 impl Consume {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        if self.key_separator.is_some() && self.format != Format::Table {
+            bail!("--key-separator is for --format table: json and csv have the key by itself");
+        }
         let client = self.bootstrap.client().await?;
         let consumer = client.consumer(self.config()?)?;
         let partitions = self.partitions(&client).await?;
@@ -182,7 +186,7 @@ impl Consume {
         let mut last = Instant::now();
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
-        while printed < wanted && !(self.until_end && is_done(consumer, left)) {
+        while printed < wanted && !(self.until_end && self.is_done(consumer, left).await?) {
             let idle = last.elapsed();
             if let Some(timeout) = self.timeout.filter(|timeout| idle >= *timeout) {
                 if self.count.is_some() {
@@ -211,6 +215,33 @@ impl Consume {
         Ok(())
     }
 
+    /// Whether every partition is read up to the end it had at the start. What other members of
+    /// the group have is read by them.
+    async fn is_done(&self, consumer: &Consumer, left: &mut Ends) -> anyhow::Result<bool> {
+        left.retain(|partition, end| {
+            *end > 0
+                && consumer
+                    .position(partition)
+                    .is_none_or(|position| position < *end)
+        });
+        if left.is_empty() || self.group.is_none() {
+            return Ok(left.is_empty());
+        }
+        let assigned = consumer.assignment();
+        if !assigned.is_empty() {
+            return Ok(!assigned
+                .iter()
+                .any(|partition| left.contains_key(partition)));
+        }
+        // It has not got any yet, or there are more members than partitions.
+        let partitions: Vec<_> = left.keys().cloned().collect();
+        let committed = consumer.committed(&partitions).await?;
+        let is_read = |(partition, end): (&TopicPartition, &i64)| {
+            committed.get(partition).is_some_and(|at| at.offset >= *end)
+        };
+        Ok(left.iter().all(is_read))
+    }
+
     /// Prints records up to the number wanted, and returns the offsets behind them.
     fn print(
         &self,
@@ -231,15 +262,4 @@ impl Consume {
         }
         Ok(seen)
     }
-}
-
-/// Whether every partition is read up to the end it had at the start.
-fn is_done(consumer: &Consumer, left: &mut Ends) -> bool {
-    left.retain(|partition, end| {
-        *end > 0
-            && consumer
-                .position(partition)
-                .is_none_or(|position| position < *end)
-    });
-    left.is_empty()
 }

@@ -7,20 +7,21 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use headwater_client::admin::{
-    GroupDescription, GroupMember, GroupState, ListGroupsOptions, OffsetSpec,
+    GroupDescription, GroupMember, GroupState, GroupType, ListGroupsOptions, OffsetSpec,
 };
 use headwater_client::{Admin, IsolationLevel, OffsetAndMetadata, TopicPartition};
 
+use super::absent;
 use crate::cli::bootstrap::Bootstrap;
 use crate::cli::output::{Failures, Format, object, print_heading, print_json, print_rows};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
     /// Only groups in this state, such as Stable or Empty
-    #[arg(long = "state", value_name = "STATE")]
+    #[arg(long = "state", value_name = "STATE", value_parser = state)]
     states: Vec<String>,
-    /// Only groups of this type: classic or consumer
-    #[arg(long = "type", value_name = "TYPE")]
+    /// Only groups of this type: classic, consumer, share or streams
+    #[arg(long = "type", value_name = "TYPE", value_parser = group_type)]
     types: Vec<String>,
     /// How the groups are printed
     #[arg(long, value_enum, default_value_t)]
@@ -45,6 +46,38 @@ pub(in crate::cli) struct Describe {
     format: Format,
     #[command(flatten)]
     bootstrap: Bootstrap,
+}
+
+fn state(name: &str) -> Result<String, String> {
+    let states = [
+        GroupState::PreparingRebalance,
+        GroupState::CompletingRebalance,
+        GroupState::Stable,
+        GroupState::Dead,
+        GroupState::Empty,
+        GroupState::Assigning,
+        GroupState::Reconciling,
+        GroupState::NotReady,
+    ];
+    one_of(name, states.iter().map(GroupState::name))
+}
+
+fn group_type(name: &str) -> Result<String, String> {
+    let types = [
+        GroupType::Classic,
+        GroupType::Consumer,
+        GroupType::Share,
+        GroupType::Streams,
+    ];
+    one_of(name, types.iter().map(GroupType::name))
+}
+
+/// One of the `known` names, as it is spelled there.
+fn one_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    let known: Vec<_> = known.collect();
+    let found = known.iter().find(|known| known.eq_ignore_ascii_case(name));
+    let found = found.map(|known| (*known).to_owned());
+    found.ok_or_else(|| format!("{name:?} is not one of {}", known.join(", ")))
 }
 
 impl List {
@@ -211,9 +244,12 @@ async fn rows_of_offsets(
         owners.extend(assignment.map(|partition| (partition.clone(), member)));
     }
     let partitions: BTreeSet<&TopicPartition> = offsets.keys().chain(owners.keys()).collect();
-    let wanted = partitions
-        .iter()
-        .map(|partition| ((*partition).clone(), OffsetSpec::Latest))
+    let partitions_there: Vec<_> = partitions.iter().map(|at| (*at).clone()).collect();
+    let gone = absent(admin, &partitions_there).await?;
+    let wanted = partitions_there
+        .into_iter()
+        .filter(|at| !gone.contains(at))
+        .map(|at| (at, OffsetSpec::Latest))
         .collect();
     let ends = admin
         .list_offsets(&wanted, IsolationLevel::ReadUncommitted)

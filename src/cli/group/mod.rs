@@ -5,10 +5,13 @@ mod describe;
 mod reset;
 mod reset_file;
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
 use clap::Subcommand;
 
 use headwater_client::{Admin, TopicPartition};
+use headwater_wire::ErrorCode;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Group {
@@ -90,6 +93,25 @@ async fn partitions(admin: &Admin, scopes: &[TopicScope]) -> anyhow::Result<Vec<
     partitions.sort();
     partitions.dedup();
     Ok(partitions)
+}
+
+/// Those of `partitions` that do not exist, in their order. Asked of the metadata first, which
+/// answers at once: an offset of what is not there is asked for again until the time is up.
+async fn absent(
+    admin: &Admin,
+    partitions: &[TopicPartition],
+) -> anyhow::Result<Vec<TopicPartition>> {
+    let names: BTreeSet<&str> = partitions.iter().map(|at| &*at.topic).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let described = admin.describe_topics(&names).await?;
+    let is_absent = |at: &&TopicPartition| match described.get(&*at.topic) {
+        Some(Ok(topic)) => at.partition >= topic.partition_count(),
+        Some(Err(error)) => error.code() == Some(ErrorCode::UnknownTopicOrPartition),
+        None => false,
+    };
+    let mut absent: Vec<_> = partitions.iter().filter(is_absent).cloned().collect();
+    absent.sort();
+    Ok(absent)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::json;
 use headwater_client::admin::{GroupState, OffsetSpec};
 use headwater_client::{Admin, IsolationLevel, OffsetAndMetadata, TopicPartition};
 
-use super::{TopicScope, partitions, reset_file, topic_scope};
+use super::{TopicScope, absent, partitions, reset_file, topic_scope};
 use crate::cli::bootstrap::Bootstrap;
 use crate::cli::output::{Failures, Format, print_rows};
 use crate::cli::times;
@@ -67,7 +67,7 @@ struct Target {
     #[arg(long)]
     to_current: bool,
     /// To those of a CSV file with lines TOPIC,PARTITION,OFFSET
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["topics", "all_topics"])]
     from_file: Option<PathBuf>,
 }
 
@@ -109,11 +109,11 @@ impl ResetOffsets {
             ]
         });
         let header = ["group", "topic", "partition", "current", "new"];
-        print_rows(self.format, &header, &rows.collect::<Vec<_>>())?;
+        let printed = print_rows(self.format, &header, &rows.collect::<Vec<_>>());
         if !self.execute {
             eprintln!("nothing is changed; give --execute to set these offsets");
         }
-        failures.into_result()
+        failures.after(printed)
     }
 
     /// Members would commit their own positions over the new offsets.
@@ -147,10 +147,20 @@ impl ResetOffsets {
         if let Some(path) = &target.from_file {
             let named = reset_file::read(path, &self.group)?;
             let at: Vec<_> = named.keys().cloned().collect();
+            if let Some(gone) = absent(admin, &at).await?.first() {
+                bail!("{} names {gone}, which does not exist", path.display());
+            }
             return within(admin, &at, named).await;
         }
         let scope = match (self.all_topics, self.topics.is_empty()) {
-            (true, _) => current.keys().cloned().collect(),
+            (true, _) => {
+                let mut there: Vec<_> = current.keys().cloned().collect();
+                for gone in absent(admin, &there).await? {
+                    eprintln!("{gone} does not exist any more: its offset is left as it is");
+                    there.retain(|at| *at != gone);
+                }
+                there
+            }
             (false, false) => partitions(admin, &self.topics).await?,
             (false, true) => bail!("name --topic TOPIC, or --all-topics"),
         };

@@ -10,17 +10,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use headwater_client::producer::Delivery;
-use headwater_client::{Acks, Producer, ProducerConfig};
+use headwater_client::{Acks, Producer, ProducerConfig, RecordMetadata};
 use headwater_wire::records::Compression;
 
 use self::input::{Input, Source};
 use super::bootstrap::{Bootstrap, name_and_value};
-use super::output::{Format, print_rows};
+use super::output::{Format, print_more_rows, print_rows};
 use super::payload::Encoding;
 use super::times;
+use crate::stdout::Closed;
 
 /// So many records may wait to be told as acknowledged.
 const UNTOLD: usize = 1000;
@@ -74,7 +75,8 @@ pub(super) struct Produce {
     /// How long a record may take to be acknowledged
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = times::duration)]
     timeout: Duration,
-    /// Prints where each record has been written
+    /// Prints where each record has been written: of every 1000 once they are acknowledged, and at
+    /// the end; in a transaction only once that is committed
     #[arg(long, value_enum)]
     format: Option<Format>,
     #[command(flatten)]
@@ -109,7 +111,7 @@ impl Produce {
             producer.init_transactions().await?;
             producer.begin_transaction()?;
         }
-        let mut written = Written::new(self.format);
+        let mut written = Written::new(self.format, self.transactional_id.is_some());
         let ended = self.write(&producer, &mut written).await;
         let sent = written.sent;
         if self.transactional_id.is_none() {
@@ -199,20 +201,25 @@ impl Produce {
     }
 }
 
-/// Records that were sent, told in their order once they are acknowledged.
+/// Records that were sent, told in their order once they are acknowledged, or where they are of a
+/// transaction, at its end.
 struct Written {
     format: Option<Format>,
+    is_told_at_the_end: bool,
     sent: u64,
     waiting: VecDeque<Delivery>,
+    acknowledged: Vec<RecordMetadata>,
     is_begun: bool,
 }
 
 impl Written {
-    fn new(format: Option<Format>) -> Self {
+    fn new(format: Option<Format>, is_told_at_the_end: bool) -> Self {
         Self {
             format,
+            is_told_at_the_end,
             sent: 0,
             waiting: VecDeque::new(),
+            acknowledged: Vec::new(),
             is_begun: false,
         }
     }
@@ -224,36 +231,76 @@ impl Written {
             self.waiting.push_back(delivery);
         }
         if self.waiting.len() >= UNTOLD {
-            self.tell().await?;
+            self.collect().await?;
+            if !self.is_told_at_the_end {
+                self.print()?;
+            }
         }
         Ok(())
     }
 
+    /// Waits for all that were sent, and tells of them.
     async fn tell(&mut self) -> anyhow::Result<()> {
-        let Some(format) = self.format else {
-            return Ok(());
-        };
-        let mut rows = Vec::with_capacity(self.waiting.len());
+        let collected = self.collect().await;
+        self.print()?;
+        collected
+    }
+
+    async fn collect(&mut self) -> anyhow::Result<()> {
         let mut failed = None;
         for delivery in self.waiting.drain(..) {
             match delivery.await {
-                Ok(metadata) => rows.push(vec![
-                    json!(&*metadata.partition.topic),
-                    json!(metadata.partition.partition),
-                    json!(metadata.offset),
-                    json!(metadata.timestamp),
-                ]),
+                Ok(metadata) => self.acknowledged.push(metadata),
                 Err(error) => failed = failed.or(Some(error)),
             }
-        }
-        if !rows.is_empty() || !self.is_begun {
-            self.is_begun = true;
-            let header = ["topic", "partition", "offset", "timestamp"];
-            print_rows(format, &header, &rows)?;
         }
         match failed {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
+
+    /// Prints what is acknowledged. Without a reader it goes on silently: what is printed does not
+    /// decide what is written.
+    fn print(&mut self) -> anyhow::Result<()> {
+        let Some(format) = self.format else {
+            return Ok(());
+        };
+        let told = std::mem::take(&mut self.acknowledged);
+        let header = ["topic", "partition", "offset", "timestamp"];
+        if told.is_empty() && !std::mem::replace(&mut self.is_begun, true) {
+            return self.printed(print_rows(format, &header, &[]));
+        }
+        for some in told.chunks(UNTOLD) {
+            let rows: Vec<_> = some.iter().map(row).collect();
+            let printed = match std::mem::replace(&mut self.is_begun, true) {
+                true => print_more_rows(format, &header, &rows),
+                false => print_rows(format, &header, &rows),
+            };
+            self.printed(printed)?;
+            if self.format.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn printed(&mut self, printed: anyhow::Result<()>) -> anyhow::Result<()> {
+        match printed {
+            Err(error) if Closed::caused(&error) => {
+                self.format = None;
+                Ok(())
+            }
+            printed => printed,
+        }
+    }
+}
+
+fn row(of: &RecordMetadata) -> Vec<Value> {
+    vec![
+        json!(&*of.partition.topic),
+        json!(of.partition.partition),
+        json!(of.offset),
+        json!(of.timestamp),
+    ]
 }

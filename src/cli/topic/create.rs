@@ -1,12 +1,14 @@
 //! Topics created and enlarged.
 
+use anyhow::bail;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use headwater_client::Admin;
 use headwater_client::admin::{NewPartitions, NewTopic};
 
 use crate::cli::bootstrap::{Bootstrap, name_and_value};
-use crate::cli::output::{Format, print_json};
+use crate::cli::output::{Format, print_rows};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Create {
@@ -31,7 +33,7 @@ pub(in crate::cli) struct Create {
     /// Only tells whether it could be created
     #[arg(long)]
     validate_only: bool,
-    /// json: the created topic as an object
+    /// json: the topic as an object, csv: as a row
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
@@ -67,42 +69,57 @@ fn assignment(text: &str) -> Result<Assignment, String> {
 }
 
 impl Create {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
         // -1 asks for the broker's `num.partitions` (KIP-464).
-        let mut topic = match self.replica_assignment {
+        let mut topic = match self.replica_assignment.take() {
             Some(Assignment(replicas)) => NewTopic::with_assignments(&self.name, replicas),
             None => NewTopic::new(&self.name, self.partitions.unwrap_or(-1)),
         };
         topic.replication_factor = self.replication_factor.unwrap_or(-1);
-        topic.configs = self.config;
+        topic.configs = std::mem::take(&mut self.config);
         if self.validate_only {
             for (name, valid) in admin.validate_topics(vec![topic]).await? {
-                valid?;
+                match valid {
+                    Err(error) if self.if_not_exists && is_there(&error) => {
+                        return self.exists(&admin).await;
+                    }
+                    valid => valid?,
+                }
                 eprintln!("{name} could be created");
+                self.print(&name, Value::Null, Value::Null)?;
             }
             return Ok(());
         }
         let created = match admin.create_topic(topic).await {
             Err(error) if self.if_not_exists && is_there(&error) => {
-                eprintln!("{} exists already", self.name);
-                return Ok(());
+                return self.exists(&admin).await;
             }
             created => created?,
         };
-        if self.format == Format::Json {
-            print_json(&json!({
-                "topic": &*created.name,
-                "id": created.id.to_string(),
-                "partition_count": created.partition_count(),
-            }))?;
+        let count = created.partition_count();
+        eprintln!("created {} with {count} partitions", created.name);
+        self.print(&created.name, json!(created.id.to_string()), json!(count))
+    }
+
+    async fn exists(&self, admin: &Admin) -> anyhow::Result<()> {
+        eprintln!("{} exists already", self.name);
+        let mut described = admin.describe_topics(&[&self.name]).await?;
+        let Some(topic) = described.remove(&self.name) else {
+            bail!("the broker did not describe topic {}", self.name);
+        };
+        let topic = topic?;
+        let count = topic.partition_count();
+        self.print(&self.name, json!(topic.id.to_string()), json!(count))
+    }
+
+    /// People have read the line on stderr.
+    fn print(&self, name: &str, id: Value, partition_count: Value) -> anyhow::Result<()> {
+        if self.format == Format::Table {
+            return Ok(());
         }
-        eprintln!(
-            "created {} with {} partitions",
-            created.name,
-            created.partition_count()
-        );
-        Ok(())
+        let row = vec![json!(name), id, partition_count];
+        print_rows(self.format, &["topic", "id", "partition_count"], &[row])
     }
 }
 

@@ -1,9 +1,9 @@
 //! Topics deleted, and records.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
@@ -104,8 +104,9 @@ impl DeleteRecords {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
         let offsets = self.offsets(&admin).await?;
-        let deleted: BTreeMap<_, _> = admin.delete_records(&offsets).await?.into_iter().collect();
         let mut failures = Failures::default();
+        let offsets = present(&admin, offsets, &mut failures).await?;
+        let deleted: BTreeMap<_, _> = admin.delete_records(&offsets).await?.into_iter().collect();
         let mut rows = Vec::new();
         for (partition, start) in deleted {
             if let Some(start) = failures.take(start) {
@@ -116,10 +117,12 @@ impl DeleteRecords {
                 ]);
             }
         }
-        if !rows.is_empty() {
-            print_rows(self.format, &["topic", "partition", "start"], &rows)?;
-        }
-        failures.into_result()
+        let header = ["topic", "partition", "start"];
+        let printed = match rows.is_empty() {
+            true => Ok(()),
+            false => print_rows(self.format, &header, &rows),
+        };
+        failures.after(printed)
     }
 
     async fn offsets(&self, admin: &Admin) -> anyhow::Result<HashMap<TopicPartition, i64>> {
@@ -155,4 +158,42 @@ impl DeleteRecords {
         }
         Ok(offsets)
     }
+}
+
+/// The offsets of topics that exist; the others have failed. Records of what is not there would be
+/// asked to be deleted again until the time is up.
+async fn present(
+    admin: &Admin,
+    mut offsets: HashMap<TopicPartition, i64>,
+    failures: &mut Failures,
+) -> anyhow::Result<HashMap<TopicPartition, i64>> {
+    let names: BTreeSet<String> = offsets.keys().map(|at| at.topic.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let described: BTreeMap<_, _> = admin.describe_topics(&names).await?.into_iter().collect();
+    for (name, described) in described {
+        match described {
+            Err(error) if is_absent(&error) => {
+                offsets.retain(|at, _| *at.topic != *name);
+                failures.take::<(), _>(Err(error));
+            }
+            Ok(topic) => {
+                let count = topic.partition_count();
+                let mut beyond: Vec<_> = offsets.keys().cloned().collect();
+                beyond.retain(|at| *at.topic == *name && !(0..count).contains(&at.partition));
+                beyond.sort();
+                for at in beyond {
+                    offsets.remove(&at);
+                    let ends = anyhow!(
+                        "{name} has partitions 0 to {}, not {}",
+                        count - 1,
+                        at.partition
+                    );
+                    failures.take::<(), _>(Err(ends));
+                }
+            }
+            // Whatever else it is may be over when the records are deleted.
+            Err(_) => {}
+        }
+    }
+    Ok(offsets)
 }
