@@ -1,60 +1,62 @@
 #!/usr/bin/env python3
 """The same seeded requests to Headwater and to Apache Kafka, compared field by field.
 
-    differential.py [--ci] [--headwater BINARY] [OPTION...]
+    differential.py [--ci] [--headwater BINARY] [OPTION...] [KIND|API...]
 
-Starts both on loopback, with the same settings, runs `differential` of the crate
-headwater-differential against them, and ends with its exit code. Options that are not known here
-are passed on: `--seed N`, `--sequences N`, `--sequence N`, `--only API`, `--shrink N`.
+Starts both on loopback, with the same settings, and runs `differential` of the crate
+headwater-differential against them. Each kind of sequence is a test.
 """
 
-import argparse
 import os
-import subprocess
+import re
 import sys
+import time
 
-from harness import PROJECT, Server, cargo_metadata, free_port
+from harness import Server, Suite, cargo, cargo_metadata, free_port, run
 
-# Sequences that CI has time for: four of each kind, within three minutes.
-CI = ["--sequences", "104", "--jobs", "6"]
-WHOLE = ["--sequences", "780", "--jobs", "6", "--shrink", "20"]
-
-
-def build(*arguments):
-    subprocess.run(["cargo", "build", "--quiet", *arguments], cwd=PROJECT, check=True)
+# Sequences that CI has time for: four of each kind, within some minutes.
+CI = ["--sequences", "112", "--jobs", "6"]
+WHOLE = ["--sequences", "784", "--jobs", "6", "--shrink", "20"]
+PASSED_ON = ("seed", "sequences", "sequence", "jobs", "shrink")
+# Groups get their assignments at once, and in the request that asks, so that answers do not
+# depend on the moment.
+SETTINGS = {"group.consumer.assignment.interval.ms": "0"}
+ONLY_KAFKA = {"group.consumer.assignor.offload.enable": "false"}
+KIND = re.compile(r"^kind +(\S+) +(\d+) requests +(\d+) differences$", re.M)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ci", action="store_true", help="the selection that CI has time for")
-    parser.add_argument(
-        "--headwater",
-        default=os.environ.get("HEADWATER"),
-        help="the binary under test; default: the project's release build",
-    )
-    given, passed_on = parser.parse_known_args()
-    target = cargo_metadata()["target_directory"]
-    headwater = given.headwater
-    if headwater is None:
-        build("--release")
-        headwater = os.path.join(target, "release", "headwater")
-    build("--package", "headwater-differential")
-    # Groups get their assignments at once, and in the request that asks, so that answers do not
-    # depend on the moment.
-    settings = {"group.consumer.assignment.interval.ms": "0"}
-    only_kafka = {"group.consumer.assignor.offload.enable": "false"}
+    arguments = [([f"--{name}"], {"type": int, "metavar": "N"}) for name in PASSED_ON]
+    suite = Suite("differential", __doc__.splitlines()[0], arguments)
+    if suite.against == "kafka":
+        sys.exit("this compares Headwater with Apache Kafka: there is no other server to name")
+    cargo("build", "--package", "headwater-differential")
+    compare = [os.path.join(cargo_metadata()["target_directory"], "debug", "differential")]
+    compare += CI if suite.ci else WHOLE
+    for name in PASSED_ON:
+        value = getattr(suite.given, name)
+        compare += [] if value is None else [f"--{name}", str(value)]
+    for only in suite.given.tests:
+        compare += ["--only", only]
+    began = time.monotonic()
     with (
-        Server("headwater", headwater, settings, free_port()) as ours,
-        Server("kafka", None, {**settings, **only_kafka}, free_port()) as kafka,
+        suite.server(SETTINGS, free_port()) as ours,
+        Server("kafka", None, {**SETTINGS, **ONLY_KAFKA}, free_port()) as kafka,
     ):
-        compare = [
-            os.path.join(target, "debug", "differential"),
-            *("--headwater", ours.bootstrap),
-            *("--kafka", kafka.bootstrap),
-            *(CI if given.ci else WHOLE),
-            *passed_on,
-        ]
-        sys.exit(subprocess.run(compare).returncode)
+        compare += ["--headwater", ours.bootstrap, "--kafka", kafka.bootstrap]
+        done = run(compare, 1800 if suite.ci else 7200)
+    seconds = time.monotonic() - began
+    print(done.out + done.err)
+    found = KIND.findall(done.out)
+    for kind, requests, differences in found:
+        outcome = "pass" if differences == "0" else "fail"
+        reason = f"{requests} requests" if outcome == "pass" else f"{differences} differences"
+        suite.result(kind, outcome, seconds / len(found), reason)
+    # What is no difference of a kind: a version never sent, a mistake of a sequence.
+    if done.code != 0 and not any(differences != "0" for *_, differences in found):
+        how = "its time was up" if done.code is None else f"it ended with {done.code}"
+        suite.result("as a whole", "fail", seconds, f"{how}: {done.err[-200:]}")
+    suite.finish()
 
 
 if __name__ == "__main__":
