@@ -41,6 +41,20 @@ pub(crate) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "nil topic",
+        reason: "a topic of the nil id is an error of its partitions, and the other topics are \
+                 served; Kafka gives up the whole Fetch with UNKNOWN_SERVER_ERROR",
+        holds: |case| {
+            let Difference {
+                path, ours, kafka, ..
+            } = case.difference;
+            case.key == ApiKey::Fetch
+                && case.request.contains(&format!("topic_id: {}", Uuid::nil()))
+                && (path == "error_code" && ours == "0" && kafka == "-1"
+                    || path == "responses" && kafka == "(not there)")
+        },
+    },
+    Rule {
         name: "unanswered",
         reason: "Kafka never answers a Produce request whose records are null; ours refuses it",
         holds: |case| {
