@@ -186,12 +186,12 @@ fn spoil(run: &mut Run, key: ApiKey, version: i16, frame: Vec<u8>) -> (&'static 
     let length = i32::try_from(payload.len()).unwrap_or(0);
     let mut bytes = length.to_be_bytes().to_vec();
     bytes.extend_from_slice(&payload);
+    bytes.resize(bytes.len().max(8), 0);
     // A length that is not the payload's.
     if run.once_in(15) {
         let wrong = run.one(&[-1, 0, i32::MAX, i32::MIN, 200_000_000]);
         bytes[0..4].copy_from_slice(&wrong.to_be_bytes());
         return ("a frame of impossible length", bytes);
     }
-    bytes.resize(bytes.len().max(8), 0);
     (what, bytes)
 }
