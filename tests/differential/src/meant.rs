@@ -55,6 +55,19 @@ pub(crate) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "preallocation",
+        reason: "segments are not preallocated, the journal is: preallocate=true is refused",
+        holds: |case| {
+            case.key == ApiKey::CreateTopics
+                && case.difference.path == "topics.error_code"
+                && case.difference.ours == "40"
+                && case.difference.kafka == "0"
+                && case
+                    .request
+                    .contains("{name: \"preallocate\", value: \"TRUE\"}")
+        },
+    },
+    Rule {
         name: "unanswered",
         reason: "Kafka never answers a Produce request whose records are null; ours refuses it",
         holds: |case| {
