@@ -391,16 +391,23 @@ fn levels_are_honoured_or_refused() {
     let input: Vec<u8> = (0..200_000u32)
         .flat_map(|n| (n % 1_013).to_le_bytes())
         .collect();
-    for (codec, low, high) in [(Compression::Gzip, 1, 9), (Compression::Zstd, 1, 19)] {
+    for (codec, low, high) in [
+        (Compression::Gzip, 1, 9),
+        (Compression::Lz4, 9, 17),
+        (Compression::Zstd, 1, 19),
+    ] {
         let low = codec.compress(&input, Some(low), Vec::new()).unwrap();
         let high = codec.compress(&input, Some(high), Vec::new()).unwrap();
         assert_ne!(low.len(), high.len(), "{codec}");
         let limits = DecompressionLimits::default();
         assert_eq!(codec.decompress(&high, limits).unwrap(), input);
     }
-    assert!(
-        Compression::Gzip
-            .compress(&input, Some(10), Vec::new())
-            .is_err()
-    );
+    for (codec, beyond) in [
+        (Compression::Gzip, 10),
+        (Compression::Lz4, 0),
+        (Compression::Lz4, 18),
+    ] {
+        let refused = codec.compress(&input, Some(beyond), Vec::new());
+        assert!(refused.is_err(), "{codec} {beyond}");
+    }
 }

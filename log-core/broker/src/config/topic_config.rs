@@ -32,10 +32,11 @@ pub struct TopicConfig {
     pub(super) levels: CompressionLevels,
 }
 
-/// `compression.gzip.level` and `compression.zstd.level` (KIP-390).
+/// `compression.gzip.level`, `compression.lz4.level` and `compression.zstd.level` (KIP-390).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct CompressionLevels {
     pub(super) gzip: Option<i32>,
+    pub(super) lz4: i32,
     pub(super) zstd: i32,
 }
 
@@ -137,7 +138,8 @@ impl TopicConfig {
         self.compression_level = match self.compression {
             Some(Compression::Gzip) => self.levels.gzip,
             Some(Compression::Zstd) => Some(self.levels.zstd),
-            Some(Compression::Snappy | Compression::Lz4 | Compression::None) | None => None,
+            Some(Compression::Lz4) => Some(self.levels.lz4),
+            Some(Compression::Snappy | Compression::None) | None => None,
         };
     }
 

@@ -122,11 +122,8 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
         shape: shape(ValueKind::Int, Check::Within(1, 17)),
         default: Some("9"),
         broker_names: &[same("compression.lz4.level")],
-        doc: "Level at which batches are compressed if compression.type is lz4. Only 9 is possible: the encoder has one level.",
-        only: Some(Only {
-            value: "9",
-            reason: "the LZ4 encoder has one level; use zstd for a choice of levels",
-        }),
+        doc: "Level at which batches are compressed if compression.type is lz4; 9 is the fast compressor, every other level the high-compression one.",
+        apply: |config, value| config.levels.lz4 = int(&value),
         ..BLANK
     },
     TopicKey {

@@ -332,6 +332,7 @@ async fn a_topic_stores_batches_in_its_own_compression() {
     ] {
         let configs = [
             ("compression.type", topic),
+            ("compression.lz4.level", "12"),
             ("compression.zstd.level", "19"),
         ];
         client.create_topic(topic, 1, &configs).await;

@@ -42,9 +42,9 @@ pub struct ProducerConfig {
     pub buffer_memory: usize,
     /// `compression.type`. None.
     pub compression: Compression,
-    /// `compression.gzip.level` (1 to 9, -1) or `compression.zstd.level` (-131072 to 22), whichever
-    /// the codec is; `None` is its default. This client's lz4 has one level only, so
-    /// `compression.lz4.level` is refused.
+    /// `compression.gzip.level` (1 to 9, -1), `compression.lz4.level` (1 to 17; 9 is the fast
+    /// compressor, every other one the high-compression one) or `compression.zstd.level` (-131072
+    /// to 22), whichever the codec is (KIP-390); `None` is its default.
     pub compression_level: Option<i32>,
     /// `enable.idempotence`: no duplicates and no reordering when the producer retries. Needs
     /// `acks=all`. On.
@@ -176,8 +176,8 @@ impl ProducerConfig {
             ),
             Compression::Lz4 => (
                 "compression.lz4.level",
-                false,
-                "cannot be set: this client's lz4 has one level only",
+                (1..=17).contains(&level),
+                "must be 1 to 17",
             ),
             Compression::None | Compression::Snappy => (
                 "compression.type",
@@ -254,7 +254,7 @@ mod tests {
             (
                 ProducerConfig {
                     compression: Compression::Lz4,
-                    compression_level: Some(9),
+                    compression_level: Some(18),
                     ..base()
                 },
                 "compression.lz4.level",

@@ -158,6 +158,38 @@ async fn interceptors_see_and_counters_count() {
 }
 
 #[tokio::test]
+async fn every_level_is_read_by_the_broker() {
+    let cluster = cluster().await;
+    let topic = unique("plain");
+    // Decompresses what it gets, so that a frame it could not read would be refused.
+    let plain = NewTopic::new(&topic, 1).config("compression.type", "uncompressed");
+    let created = cluster.client.admin().create_topic(plain).await;
+    created.expect("created");
+    let value = "again and again ".repeat(10_000);
+    let levels = [
+        (Compression::Gzip, 9),
+        (Compression::Lz4, 1),
+        (Compression::Lz4, 9),
+        (Compression::Lz4, 17),
+        (Compression::Zstd, 19),
+    ];
+    for (compression, level) in levels {
+        let config = ProducerConfig {
+            compression,
+            compression_level: Some(level),
+            ..ProducerConfig::default()
+        };
+        let producer = cluster.client.producer(config).expect("a producer");
+        let record = ProducerRecord::new(topic.as_str(), value.clone());
+        let delivery = producer.send(record).await.expect("room");
+        let sent = delivery.await;
+        assert!(sent.is_ok(), "{compression} {level}: {sent:?}");
+    }
+    let records = read(&reader(&cluster, &topic, 1), levels.len()).await;
+    assert!(records.iter().all(|record| text(record) == value));
+}
+
+#[tokio::test]
 async fn keys_may_be_ignored_in_choosing_partitions() {
     let cluster = cluster().await;
     let topic = cluster.topic("ignored", 4).await;

@@ -10,7 +10,7 @@ use crate::varint;
 pub struct BatchOptions {
     /// Compression of the records.
     pub compression: Compression,
-    /// Level of the compression; `None` is the codec's default. Snappy and lz4 have none.
+    /// Level of the compression; `None` is the codec's default. Snappy has none.
     pub compression_level: Option<i32>,
     /// Offset of the first record; producers send 0 and the broker assigns.
     pub base_offset: i64,

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use super::{BatchError, snappy, zstandard};
+use super::{BatchError, lz4, snappy, zstandard};
 
 /// Compression of a batch's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -132,15 +132,7 @@ impl Compression {
                 snappy::compress(input, &mut out).map_err(|error| failed(&error))?;
                 Ok(out)
             }
-            Self::Lz4 => {
-                // Java's reader takes independent blocks only and reserves one block up front.
-                let frame = lz4_flex::frame::FrameInfo::new()
-                    .block_size(lz4_flex::frame::BlockSize::Max64KB)
-                    .block_mode(lz4_flex::frame::BlockMode::Independent);
-                let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(frame, out);
-                encoder.write_all(input).map_err(|error| failed(&error))?;
-                encoder.finish().map_err(|error| failed(&error))
-            }
+            Self::Lz4 => lz4::compress(input, level, out).map_err(|error| failed(&error)),
             Self::Zstd => zstandard::compress(input, level, out).map_err(|error| failed(&error)),
         }
     }
@@ -160,7 +152,7 @@ impl Compression {
             Self::None => return Ok(input.to_vec()),
             Self::Gzip => drain(flate2::read::MultiGzDecoder::new(input), input.len(), cap),
             Self::Snappy => return snappy::decompress(input, cap),
-            Self::Lz4 => drain(lz4_flex::frame::FrameDecoder::new(input), input.len(), cap),
+            Self::Lz4 => drain(lz4::decoder(input), input.len(), cap),
             Self::Zstd => zstandard::decompress(input, |reader| drain(reader, input.len(), cap)),
         };
         let out = drained.map_err(|error| self.malformed(&error))?;

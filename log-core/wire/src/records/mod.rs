@@ -31,6 +31,7 @@ mod compression;
 mod control;
 mod error;
 mod header;
+mod lz4;
 mod patch;
 mod recompress;
 mod record;
