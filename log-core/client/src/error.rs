@@ -45,7 +45,7 @@ pub enum ClientError {
     /// No node was ever reached: whatever is wrong has been wrong from the start. Trying again helps
     /// once a node listens there.
     #[error(
-        "none of the bootstrap servers {servers} could be reached within {after:?}; check bootstrap.servers and that a node listens there: {source}"
+        "none of the bootstrap servers {servers} could be reached within {after:.1?}; check bootstrap.servers and that a node listens there: {source}"
     )]
     Unreachable {
         /// The servers tried.

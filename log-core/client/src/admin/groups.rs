@@ -10,111 +10,44 @@ use headwater_wire::messages::list_groups::ListGroupsRequest;
 
 use super::Admin;
 use super::drive::{ByCoordinator, Results, checked, unanswered};
+use super::named::named;
 use crate::coordinator::CoordinatorKind;
 use crate::error::ClientError;
 use crate::transport::Target;
 
-/// The state of a group, of either protocol.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum GroupState {
-    /// Classic: members are joining.
-    PreparingRebalance,
-    /// Classic: members wait for the leader's assignment.
-    CompletingRebalance,
-    /// Every member has its assignment.
-    Stable,
-    /// There is no such group, or it is being removed.
-    Dead,
-    /// It has offsets but no members.
-    Empty,
-    /// KIP-848: the coordinator is making an assignment.
-    Assigning,
-    /// KIP-848: members are on their way to the assignment.
-    Reconciling,
-    /// A streams group that lacks its topics.
-    NotReady,
-    /// Something newer than this client, or nothing where the broker is too old to tell.
-    Other(String),
-}
-
-impl GroupState {
-    const NAMES: [(Self, &str); 8] = [
-        (Self::PreparingRebalance, "PreparingRebalance"),
-        (Self::CompletingRebalance, "CompletingRebalance"),
-        (Self::Stable, "Stable"),
-        (Self::Dead, "Dead"),
-        (Self::Empty, "Empty"),
-        (Self::Assigning, "Assigning"),
-        (Self::Reconciling, "Reconciling"),
-        (Self::NotReady, "NotReady"),
-    ];
-
-    pub(super) fn from_name(name: String) -> Self {
-        let known = Self::NAMES
-            .into_iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(&name));
-        known.map_or(Self::Other(name), |(state, _)| state)
-    }
-
-    /// The name as Kafka spells it.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Other(name) => name,
-            known => Self::NAMES
-                .iter()
-                .find(|(state, _)| state == known)
-                .map_or("", |(_, name)| name),
-        }
+named! {
+    /// The state of a group, of either protocol.
+    pub enum GroupState {
+        /// Classic: members are joining.
+        PreparingRebalance = "PreparingRebalance",
+        /// Classic: members wait for the leader's assignment.
+        CompletingRebalance = "CompletingRebalance",
+        /// Every member has its assignment.
+        Stable = "Stable",
+        /// There is no such group, or it is being removed.
+        Dead = "Dead",
+        /// It has offsets but no members.
+        Empty = "Empty",
+        /// KIP-848: the coordinator is making an assignment.
+        Assigning = "Assigning",
+        /// KIP-848: members are on their way to the assignment.
+        Reconciling = "Reconciling",
+        /// A streams group that lacks its topics.
+        NotReady = "NotReady",
     }
 }
 
-impl fmt::Display for GroupState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// The protocol that a group's members speak.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum GroupType {
-    /// JoinGroup and SyncGroup: consumers, Connect workers and others.
-    Classic,
-    /// KIP-848.
-    Consumer,
-    /// KIP-932.
-    Share,
-    /// KIP-1071.
-    Streams,
-    /// Something newer than this client, or nothing where the broker is too old to tell.
-    Other(String),
-}
-
-impl GroupType {
-    fn from_name(name: String) -> Self {
-        match name.to_ascii_lowercase().as_str() {
-            "classic" => Self::Classic,
-            "consumer" => Self::Consumer,
-            "share" => Self::Share,
-            "streams" => Self::Streams,
-            _ => Self::Other(name),
-        }
-    }
-
-    /// The name as Kafka spells it.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Classic => "classic",
-            Self::Consumer => "consumer",
-            Self::Share => "share",
-            Self::Streams => "streams",
-            Self::Other(name) => name,
-        }
-    }
-}
-
-impl fmt::Display for GroupType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// The protocol that a group's members speak.
+    pub enum GroupType {
+        /// JoinGroup and SyncGroup: consumers, Connect workers and others.
+        Classic = "classic",
+        /// KIP-848.
+        Consumer = "consumer",
+        /// KIP-932.
+        Share = "share",
+        /// KIP-1071.
+        Streams = "streams",
     }
 }
 

@@ -9,6 +9,7 @@ mod features;
 mod group_offsets;
 mod groups;
 mod log_dirs;
+mod named;
 mod offsets;
 mod quorum;
 mod replicas;

@@ -1,7 +1,6 @@
 //! Producers and their transactions (KIP-664).
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,67 +17,32 @@ use headwater_wire::messages::write_txn_markers::{
 };
 
 use super::drive::{ByCoordinator, ByLeader, by_topic, checked, unanswered};
+use super::named::named;
 use super::{Admin, millis};
 use crate::TopicPartition;
 use crate::coordinator::CoordinatorKind;
 use crate::error::ClientError;
 use crate::transport::Target;
 
-/// The state of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum TransactionState {
-    /// None was begun since the producer started.
-    Empty,
-    /// It is open.
-    Ongoing,
-    /// It is to be committed, and its markers are being written.
-    PrepareCommit,
-    /// It is to be aborted, and its markers are being written.
-    PrepareAbort,
-    /// It is committed.
-    CompleteCommit,
-    /// It is aborted.
-    CompleteAbort,
-    /// Its producer is being fenced.
-    PrepareEpochFence,
-    /// Its transactional id has expired.
-    Dead,
-    /// Something newer than this client.
-    Other(String),
-}
-
-impl TransactionState {
-    const NAMES: [(Self, &str); 8] = [
-        (Self::Empty, "Empty"),
-        (Self::Ongoing, "Ongoing"),
-        (Self::PrepareCommit, "PrepareCommit"),
-        (Self::PrepareAbort, "PrepareAbort"),
-        (Self::CompleteCommit, "CompleteCommit"),
-        (Self::CompleteAbort, "CompleteAbort"),
-        (Self::PrepareEpochFence, "PrepareEpochFence"),
-        (Self::Dead, "Dead"),
-    ];
-
-    fn from_name(name: String) -> Self {
-        let known = Self::NAMES.into_iter().find(|(_, known)| *known == name);
-        known.map_or(Self::Other(name), |(state, _)| state)
-    }
-
-    /// The name as Kafka spells it.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Other(name) => name,
-            known => Self::NAMES
-                .iter()
-                .find(|(state, _)| state == known)
-                .map_or("", |(_, name)| name),
-        }
-    }
-}
-
-impl fmt::Display for TransactionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// The state of a transaction.
+    pub enum TransactionState {
+        /// None was begun since the producer started.
+        Empty = "Empty",
+        /// It is open.
+        Ongoing = "Ongoing",
+        /// It is to be committed, and its markers are being written.
+        PrepareCommit = "PrepareCommit",
+        /// It is to be aborted, and its markers are being written.
+        PrepareAbort = "PrepareAbort",
+        /// It is committed.
+        CompleteCommit = "CompleteCommit",
+        /// It is aborted.
+        CompleteAbort = "CompleteAbort",
+        /// Its producer is being fenced.
+        PrepareEpochFence = "PrepareEpochFence",
+        /// Its transactional id has expired.
+        Dead = "Dead",
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinError;
 
 use super::assignor::RebalanceProtocol;
 use super::consumer::{Consumer, Joining, Mode, PollState};
-use super::group::member::{Member, Parts};
+use super::group::member::Member;
 use super::group::{Group, Joined, Phase, is_forgotten, join};
 use super::subscription::Subscription;
 use crate::TopicPartition;
@@ -181,7 +181,9 @@ impl Consumer {
     /// The consumer protocol: makes the assignment what the coordinator wants it to be (KIP-848).
     async fn reconcile(&self, group: &Group, member: &Mutex<Member>) {
         loop {
-            let Some((parts, share)) = self.resolved(member) else {
+            let view = self.core().cluster.view();
+            let resolved = member.lock().resolve(&view.topic_names);
+            let Some((parts, share)) = resolved else {
                 return;
             };
             let owned: BTreeSet<TopicPartition> = self.assignment().into_iter().collect();
@@ -204,23 +206,6 @@ impl Consumer {
             }
             group.beat.notify_one();
         }
-    }
-
-    /// The part of the target assignment whose topics are known, by id and by name.
-    fn resolved(&self, member: &Mutex<Member>) -> Option<(Parts, BTreeSet<TopicPartition>)> {
-        let view = self.core().cluster.view();
-        let member = member.lock();
-        let mut parts = Parts::new();
-        let mut share = BTreeSet::new();
-        for (id, partitions) in member.target()? {
-            let Some(name) = view.topic_names.get(id) else {
-                continue;
-            };
-            parts.insert(*id, partitions.clone());
-            let named = partitions.iter();
-            share.extend(named.map(|p| TopicPartition::new(name.clone(), *p)));
-        }
-        Some((parts, share))
     }
 
     pub(super) fn commits_automatically(&self) -> bool {

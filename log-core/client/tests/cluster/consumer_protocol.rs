@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::diary::{Diary, member, poll_until, shares};
+use crate::gate::Gate;
 use crate::groups::fill;
 use crate::support::{PATIENCE, cluster, read, unique};
 use headwater_client::{
@@ -214,4 +215,38 @@ async fn a_member_that_does_not_poll_loses_its_partitions_and_joins_again() {
     assert_eq!(slow.metrics().partitions_lost, 2);
     slow.close().await;
     eager.close().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_metadata_have_lost_stays_with_its_member() {
+    let cluster = cluster().await;
+    let lost = cluster.topic("lost", 1).await;
+    let coming = unique("coming");
+    let gate = Gate::new(&cluster.bootstrap);
+    let client = gate.client();
+    let careful = ConsumerConfig {
+        allow_auto_create_topics: false,
+        ..config(&unique("names"))
+    };
+    let consumer = client.consumer(careful).expect("a consumer");
+    let diary = Arc::new(Diary::default());
+    consumer
+        .subscribe([lost.as_str(), &coming], Some(diary.clone()))
+        .expect("a group");
+    let has = |topic: &str| consumer.assignment().iter().any(|p| *p.topic == *topic);
+    poll_until(&[&consumer], "the first", || has(&lost)).await;
+    gate.hide(&lost);
+    let listed = client.admin().list_topics().await.expect("listed");
+    assert!(listed.iter().all(|topic| *topic.name != *lost));
+    let topic = headwater_client::admin::NewTopic::new(&coming, 1);
+    let created = cluster.client.admin().create_topic(topic).await;
+    created.expect("created");
+    poll_until(&[&consumer], "the second", || has(&coming)).await;
+    assert!(has(&lost));
+    let entries = diary.entries();
+    assert!(
+        entries.iter().all(|(what, _)| *what == "assigned"),
+        "{entries:?}"
+    );
+    consumer.close().await;
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use headwater_client::{Client, ClientConfig, LocalNode, LocalNodeError};
+use headwater_wire::messages::metadata::MetadataResponse;
 use headwater_wire::{ApiKey, ErrorCode, RequestKind, ResponseKind};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -21,6 +22,8 @@ pub(crate) struct Gate {
     versions: Mutex<Vec<(ApiKey, i16)>>,
     /// What the next readings of committed offsets are answered.
     refusals: Mutex<VecDeque<ErrorCode>>,
+    /// Topics that metadata know nothing of.
+    hidden: Mutex<Vec<String>>,
 }
 
 impl Gate {
@@ -31,6 +34,7 @@ impl Gate {
             held: watch::Sender::default(),
             versions: Mutex::default(),
             refusals: Mutex::default(),
+            hidden: Mutex::default(),
         })
     }
 
@@ -57,6 +61,25 @@ impl Gate {
     /// Says that calls of this kind are known up to this version only.
     pub(crate) fn limit_version(&self, key: ApiKey, version: i16) {
         self.versions.lock().push((key, version));
+    }
+
+    /// Has metadata say of this topic that it is not there.
+    pub(crate) fn hide(&self, topic: &str) {
+        self.hidden.lock().push(topic.to_owned());
+    }
+
+    fn conceal(&self, metadata: &mut MetadataResponse) {
+        let hidden = self.hidden.lock();
+        for topic in &mut metadata.topics {
+            if topic
+                .name
+                .as_ref()
+                .is_some_and(|name| hidden.contains(name))
+            {
+                topic.error_code = ErrorCode::UnknownTopicOrPartition.code();
+                topic.partitions.clear();
+            }
+        }
     }
 
     /// Answers the next readings of committed offsets with these.
@@ -109,6 +132,7 @@ impl LocalNode for Gate {
                     }
                 }
             }
+            ResponseKind::Metadata(metadata) => self.conceal(metadata),
             _ => {}
         }
         Ok(response)

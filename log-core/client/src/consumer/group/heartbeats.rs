@@ -9,7 +9,6 @@ use headwater_wire::messages::consumer_group_heartbeat::{
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::super::core::Core;
 use super::Group;
@@ -180,27 +179,23 @@ impl Group {
     /// Asks for the topics of the target assignment whose names are not known. False if some stay
     /// unknown: a heartbeat soon is another chance.
     async fn learn_names(&self, core: &Core, member: &Mutex<Member>) -> bool {
-        let missing = |core: &Core| -> Vec<Uuid> {
+        let missing = || {
             let view = core.cluster.view();
-            let member = member.lock();
-            let target = member.target().into_iter().flatten();
-            let unknown = target.filter(|(id, _)| !view.topic_names.contains_key(*id));
-            unknown.map(|(id, _)| *id).collect()
+            member.lock().unnamed(&view.topic_names)
         };
-        let ids = missing(core);
+        let mut ids = missing();
         if ids.is_empty() {
             return true;
         }
         let config = &core.cluster.config;
         let mut backoff = Backoff::new(config.retry_backoff, config.retry_backoff_max);
-        let mut ids = ids;
         for _ in 0..NAME_TRIES {
             let (topics, limit) = (Topics::Ids(&ids), core.config.request_timeout);
             let refreshed = core.cluster.refresh(&core.channel, topics, false, limit);
             if let Err(error) = refreshed.await {
                 tracing::debug!(group = %self.id, %error, "assigned topics are not known yet");
             }
-            ids = missing(core);
+            ids = missing();
             if ids.is_empty() {
                 return true;
             }

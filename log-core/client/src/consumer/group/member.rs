@@ -12,7 +12,8 @@
 //! target assignment. The member gives up what is no longer in it, takes what is new, and tells
 //! in its next heartbeat what it then owns. No I/O and no clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_wire::ErrorCode;
@@ -20,6 +21,8 @@ use headwater_wire::messages::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };
 use uuid::Uuid;
+
+use crate::TopicPartition;
 
 /// Partitions by topic id.
 pub(crate) type Parts = BTreeMap<Uuid, BTreeSet<i32>>;
@@ -109,6 +112,8 @@ pub(crate) struct Member {
     /// What the coordinator wants the member to own.
     target: Option<Parts>,
     owned: Parts,
+    /// The names of topics in the target, once they were known: metadata may lose them for a while.
+    names: BTreeMap<Uuid, Arc<str>>,
     /// Whether the coordinator has to be told what is owned.
     must_acknowledge: bool,
     interval: Duration,
@@ -127,6 +132,7 @@ impl Member {
             told: None,
             target: None,
             owned: Parts::new(),
+            names: BTreeMap::new(),
             must_acknowledge: false,
             interval: Duration::ZERO,
         }
@@ -311,6 +317,36 @@ impl Member {
         self.target
             .as_ref()
             .filter(|target| self.stage == Stage::In && **target != self.owned)
+    }
+
+    /// The part of the target whose topics have names, by id and by name. A topic that has had one
+    /// keeps it when `known` has lost it: that is no reason to give its partitions up.
+    pub(crate) fn resolve(
+        &mut self,
+        known: &HashMap<Uuid, Arc<str>>,
+    ) -> Option<(Parts, BTreeSet<TopicPartition>)> {
+        let mut parts = self.target()?.clone();
+        self.names.retain(|id, _| parts.contains_key(id));
+        let mut share = BTreeSet::new();
+        parts.retain(|id, partitions| {
+            if let Some(name) = known.get(id) {
+                self.names.insert(*id, name.clone());
+            }
+            let Some(name) = self.names.get(id) else {
+                return false;
+            };
+            let named = partitions.iter();
+            share.extend(named.map(|p| TopicPartition::new(name.clone(), *p)));
+            true
+        });
+        Some((parts, share))
+    }
+
+    /// The topics of the target that have no name yet.
+    pub(crate) fn unnamed(&self, known: &HashMap<Uuid, Arc<str>>) -> Vec<Uuid> {
+        let ids = self.target().into_iter().flat_map(BTreeMap::keys).copied();
+        ids.filter(|id| !known.contains_key(id) && !self.names.contains_key(id))
+            .collect()
     }
 
     /// The member now owns exactly these: the coordinator is told in a heartbeat that is due now.

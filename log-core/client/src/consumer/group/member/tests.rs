@@ -105,6 +105,46 @@ fn what_was_reconciled_is_acknowledged_at_once_and_once() {
 }
 
 #[test]
+fn a_topic_that_has_had_a_name_keeps_it_while_it_is_assigned() {
+    let (t, other) = (TOPIC, Uuid::from_u128(8));
+    let names = |ids: &[(Uuid, &str)]| -> HashMap<Uuid, Arc<str>> {
+        ids.iter().map(|(id, name)| (*id, (*name).into())).collect()
+    };
+    let mut member = settled(Parts::new());
+    member.answered(3, answer(4, Some(parts([0]))));
+    assert_eq!(member.unnamed(&names(&[])), [t]);
+    assert_eq!(
+        member.resolve(&names(&[])),
+        Some((Parts::new(), BTreeSet::new()))
+    );
+    let (owned, share) = member.resolve(&names(&[(t, "t")])).expect("a target");
+    assert_eq!(share, BTreeSet::from([TopicPartition::new("t", 0)]));
+    member.reconciled(owned);
+
+    // Another topic comes, and metadata know nothing of the first for the moment.
+    let both = Parts::from([(t, [0].into()), (other, [2].into())]);
+    member.heartbeat();
+    member.answered(4, answer(5, Some(both.clone())));
+    assert!(member.unnamed(&names(&[(other, "u")])).is_empty());
+    let (owned, share) = member.resolve(&names(&[(other, "u")])).expect("a target");
+    assert_eq!(owned, both);
+    let named = [TopicPartition::new("t", 0), TopicPartition::new("u", 2)];
+    assert_eq!(share, BTreeSet::from(named));
+    member.reconciled(owned);
+
+    // It is given up when the coordinator says so, and its name with it.
+    member.heartbeat();
+    let rest = Parts::from([(other, [2].into())]);
+    member.answered(5, answer(6, Some(rest.clone())));
+    let (owned, share) = member.resolve(&names(&[])).expect("a target");
+    assert_eq!((owned.clone(), share.len()), (rest, 1));
+    member.reconciled(owned);
+    member.heartbeat();
+    member.answered(6, answer(7, Some(both)));
+    assert_eq!(member.unnamed(&names(&[])), [t]);
+}
+
+#[test]
 fn a_target_that_changes_meanwhile_is_reconciled_next() {
     let mut member = settled(parts([0, 1]));
     member.heartbeat();
