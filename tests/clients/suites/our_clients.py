@@ -11,10 +11,14 @@ import re
 import sys
 import time
 
-from harness import PROJECT, Server, Suite, run, workplace
+from harness import PROJECT, Server, Suite, cargo, run, workplace
 
 # Names of the test binaries, and which of their tests.
 TESTS = {"cluster": [], "cli": ["kafka::"]}
+# With the features of the workspace, as `cargo test` has them: nothing is built twice.
+COMMAND = ["test", "--workspace", "--locked"]
+# The tests of one binary take a minute or two, in seconds.
+LIMIT = 900
 # As the node of those tests is.
 SETTINGS = {"group.consumer.assignment.interval.ms": "0"}
 RESULT = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)", re.M)
@@ -26,15 +30,16 @@ def main():
     suite = Suite("our_clients", __doc__.splitlines()[0])
     if suite.against == "kafka":
         sys.exit("these run against Apache Kafka in any case: leave --against out")
+    suite.shown = "kafka"
+    cargo(*COMMAND, *(part for name in TESTS for part in ("--test", name)), "--no-run")
     with Server("kafka", None, SETTINGS, None) as kafka:
         environment = dict(os.environ, HEADWATER_TEST_KAFKA=kafka.bootstrap, RUST_BACKTRACE="0")
         for name, filters in TESTS.items():
             if not suite.wants(name):
                 continue
-            # With the features of the workspace, as `cargo test` has them: nothing is built twice.
-            command = ["cargo", "test", "--workspace", "--locked", "--test", name, "--", *filters]
+            command = ["cargo", *COMMAND, "--test", name, "--", *filters]
             began = time.monotonic()
-            done = run(command, 3600, cwd=PROJECT, env=environment)
+            done = run(command, LIMIT, cwd=PROJECT, env=environment)
             seconds = time.monotonic() - began
             said = done.out + done.err
             with open(workplace("logs", f"our_clients-{name}.log"), "w") as log:
