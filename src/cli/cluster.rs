@@ -163,6 +163,9 @@ impl ElectLeaders {
         let elected = admin.elect_leaders(election, partitions).await?;
         let elected: BTreeMap<_, _> = elected.into_iter().collect();
         let mut failures = Failures::default();
+        if elected.is_empty() {
+            eprintln!("every partition has the right leader already");
+        }
         for (partition, elected) in elected {
             match elected {
                 Err(error)

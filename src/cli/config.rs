@@ -1,9 +1,10 @@
 //! `headwater config`: configurations of topics, brokers and groups.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
+use headwater_client::Admin;
 use headwater_client::admin::{
     ConfigChange, ConfigEntry, ConfigResource, ConfigSource, DescribeConfigsOptions,
 };
@@ -157,22 +158,12 @@ impl Describe {
             include_synonyms: self.synonyms,
             include_documentation: self.documentation,
         };
-        let mut described = admin
-            .describe_configs(std::slice::from_ref(&resource), options)
-            .await?;
-        let Some(configs) = described.remove(&resource) else {
-            bail!("the broker did not describe {resource}");
-        };
-        let mut configs = configs?;
+        let mut configs = described(&admin, &resource, options).await?;
+        all_known(&resource, &self.names, &configs)?;
         configs.retain(|config| match self.names.is_empty() {
             true => self.all || is_set(&resource, config),
             false => self.names.contains(&config.name),
         });
-        for name in &self.names {
-            if !configs.iter().any(|config| config.name == *name) {
-                bail!("{resource} has no configuration {name}");
-            }
-        }
         self.print(&configs)
     }
 
@@ -235,6 +226,34 @@ impl Describe {
     }
 }
 
+async fn described(
+    admin: &Admin,
+    resource: &ConfigResource,
+    options: DescribeConfigsOptions,
+) -> anyhow::Result<Vec<ConfigEntry>> {
+    let asked = std::slice::from_ref(resource);
+    let described = admin
+        .describe_configs(asked, options)
+        .await?
+        .remove(resource);
+    Ok(described.with_context(|| format!("the broker did not describe {resource}"))??)
+}
+
+/// # Errors
+/// If one of `names` is no configuration of the resource.
+fn all_known(
+    resource: &ConfigResource,
+    names: &[String],
+    configs: &[ConfigEntry],
+) -> anyhow::Result<()> {
+    for name in names {
+        if !configs.iter().any(|config| config.name == *name) {
+            bail!("{resource} has no configuration {name}");
+        }
+    }
+    Ok(())
+}
+
 /// Whether the value was given to this resource, and not to something that it falls back on.
 fn is_set(resource: &ConfigResource, config: &ConfigEntry) -> bool {
     match resource {
@@ -262,6 +281,16 @@ impl Change {
 
 impl Delete {
     async fn run(self) -> anyhow::Result<()> {
+        let resource = self.resource.resource()?;
+        // Of others only what is set is told.
+        if let ConfigResource::Topic(_) | ConfigResource::Broker(_) | ConfigResource::Group(_) =
+            &resource
+        {
+            let admin = self.bootstrap.admin().await?;
+            let options = DescribeConfigsOptions::default();
+            let known = described(&admin, &resource, options).await?;
+            all_known(&resource, &self.names, &known)?;
+        }
         let names = self.names.into_iter();
         let changes = names.map(|name| ConfigChange::Delete { name }).collect();
         alter(&self.bootstrap, &self.resource, changes, self.validate_only).await

@@ -9,6 +9,7 @@ use headwater_client::admin::LogDirDescription;
 
 use super::bootstrap::Bootstrap;
 use super::output::{Failures, Format, print_heading, print_json, print_rows};
+use super::partitions::of_topic;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LogDir {
@@ -47,6 +48,9 @@ impl Describe {
             let nodes = admin.describe_cluster().await?.nodes;
             brokers = nodes.into_iter().map(|node| node.id).collect();
         }
+        for topic in &self.topics {
+            of_topic(&admin, topic, &[]).await?;
+        }
         let described = admin.describe_log_dirs(&brokers, None).await?;
         let described: BTreeMap<_, _> = described.into_iter().collect();
         let mut failures = Failures::default();
@@ -74,7 +78,7 @@ impl Describe {
                 }));
             }
         }
-        if self.format != Format::Json && !rows.is_empty() {
+        if self.format == Format::Csv || !rows.is_empty() {
             let header = [
                 "broker",
                 "dir",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// A duration: a number with a unit (`500ms`, `30s`, `5m`, `2h`, `1d`), or as ISO 8601 has it
 /// (`PT1H30M`, `P1DT12H`).
@@ -54,8 +54,8 @@ fn iso_duration(text: &str) -> Option<Duration> {
     rest.is_empty().then_some(total)
 }
 
-/// A moment, in milliseconds since 1970: that number, or a date and time, which is UTC where it
-/// names no zone.
+/// A moment, in milliseconds since 1970: that number, or a date, with a time or at midnight, which
+/// is UTC where it names no zone.
 pub(super) fn timestamp(text: &str) -> Result<i64, String> {
     if let Ok(ms) = text.parse::<i64>()
         && ms >= 0
@@ -65,13 +65,16 @@ pub(super) fn timestamp(text: &str) -> Result<i64, String> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.timestamp_millis());
     }
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Ok(date.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
+    }
     let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
     naive
         .map(|at| at.and_utc().timestamp_millis())
         .map_err(|_| {
             format!(
-                "{text:?} is no time such as 2026-01-31T12:00:00.000, 2026-01-31T12:00:00+01:00 or \
-             milliseconds since 1970"
+                "{text:?} is no time such as 2026-01-31, 2026-01-31T12:00:00.000, \
+                 2026-01-31T12:00:00+01:00 or milliseconds since 1970"
             )
         })
 }
@@ -115,6 +118,7 @@ mod tests {
             timestamp("2013-01-01T11:00:00+01:00"),
             Ok(1_357_034_400_000)
         );
+        assert_eq!(timestamp("2013-01-01"), Ok(1_356_998_400_000));
         assert!(timestamp("-5").is_err());
         assert!(timestamp("yesterday").is_err());
     }

@@ -53,6 +53,11 @@ fn configurations_are_set_and_taken_away(cluster: &Cluster) {
         "cleanup.policy=compact",
     ]);
     expect(&[("cleanup.policy", "delete"), ("retention.ms", "1000")]);
+    let misspelt = cluster.fails(&["config", "delete", "topic", &topic, "retention"]);
+    assert!(
+        misspelt.contains("no configuration retention"),
+        "{misspelt}"
+    );
     cluster.ok(&[
         "config",
         "set",

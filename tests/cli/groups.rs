@@ -254,6 +254,38 @@ fn what_is_not_there_is_told_at_once(cluster: &Cluster) {
     assert_eq!(output.status.code(), Some(1));
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(done["start"], json!(2));
+    for arguments in [
+        &["topic", "delete-records", &absent, "--before", "1"][..],
+        &["consume", &absent, "-e"],
+        &["transaction", "producers", &absent],
+        &["transaction", "find-hanging", "--topic", &absent],
+        &["transaction", "abort", &absent, "0", "--start-offset", "0"],
+        &[
+            "transaction",
+            "abort",
+            &absent,
+            "0",
+            "--producer-id",
+            "1",
+            "--producer-epoch",
+            "0",
+        ],
+        &["log-dir", "describe", "--topic", &absent],
+        &[
+            "group",
+            "reset-offsets",
+            &group,
+            "--topic",
+            &absent,
+            "--to-earliest",
+        ],
+        &["group", "delete-offsets", &group, "--topic", &absent],
+    ] {
+        let told = cluster.fails(arguments);
+        assert!(told.contains(&absent), "{arguments:?}: {told}");
+    }
+    let told = cluster.fails(&["transaction", "find-hanging", "--broker", "4711"]);
+    assert!(told.contains("4711"), "{told}");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
 
     let both = [&reset[..], &["--all-topics"]].concat();
@@ -265,4 +297,13 @@ fn what_is_not_there_is_told_at_once(cluster: &Cluster) {
         let there = cluster.json(&[&create[..], more].concat());
         assert_eq!(there[0]["partition_count"], json!(1), "{there:?}");
     }
+    // Offsets go with their topic, and nobody waits for its end.
+    cluster.ok(&["topic", "delete", &topic]);
+    let began = Instant::now();
+    eventually("the end of the offsets", || {
+        let output = cluster.run(&["group", "describe", &group, "--format", "json"], b"");
+        let described: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (described["offsets"] == json!([])).then_some(())
+    });
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
 }

@@ -18,6 +18,7 @@ use headwater_client::{
 use self::start::{Start, start};
 use super::bootstrap::Bootstrap;
 use super::output::Format;
+use super::partitions::of_topic;
 use super::payload::Encoding;
 use super::times;
 use crate::stdout::Stdout;
@@ -32,7 +33,8 @@ pub(super) struct Consume {
     /// One partition, may be given again; all without it
     #[arg(short, long = "partition", conflicts_with = "group")]
     partitions: Vec<i32>,
-    /// Where to begin: start, end, an offset, -N for the last N of each partition, or @TIME
+    /// Where to begin: start, end, an offset or the nearest there is, -N for the last N of each
+    /// partition, or @TIME
     #[arg(short, long, visible_alias = "from", default_value = "start", value_parser = start,
         allow_negative_numbers = true)]
     offset: Start,
@@ -156,24 +158,9 @@ impl Consume {
     }
 
     async fn partitions(&self, client: &Client) -> anyhow::Result<Vec<TopicPartition>> {
-        let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        let mut described = client.admin().describe_topics(&names).await?;
         let mut partitions = Vec::new();
-        for name in names {
-            let Some(topic) = described.remove(name) else {
-                continue;
-            };
-            let count = topic?.partition_count();
-            let wanted = match self.partitions.is_empty() {
-                true => (0..count).collect(),
-                false => self.partitions.clone(),
-            };
-            for partition in wanted {
-                if !(0..count).contains(&partition) {
-                    bail!("{name} has partitions 0 to {}, not {partition}", count - 1);
-                }
-                partitions.push(TopicPartition::new(name, partition));
-            }
+        for topic in &self.topics {
+            partitions.extend(of_topic(&client.admin(), topic, &self.partitions).await?);
         }
         Ok(partitions)
     }

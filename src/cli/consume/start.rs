@@ -46,16 +46,16 @@ impl Start {
         match self {
             Self::Earliest => consumer.seek_to_beginning(&partitions)?,
             Self::Latest => consumer.seek_to_end(&partitions)?,
-            Self::Offset(offset) => {
-                for partition in &partitions {
-                    consumer.seek(partition, offset)?;
-                }
-            }
-            Self::FromEnd(count) => {
+            Self::Offset(_) | Self::FromEnd(_) => {
                 let starts = consumer.beginning_offsets(&partitions).await?;
                 for (partition, end) in consumer.end_offsets(&partitions).await? {
                     let start = starts.get(&partition).copied().unwrap_or_default();
-                    consumer.seek(&partition, end.saturating_sub(count).max(start))?;
+                    let wanted = match self {
+                        Self::Offset(offset) => offset.min(end),
+                        Self::FromEnd(count) => end.saturating_sub(count),
+                        _ => start,
+                    };
+                    consumer.seek(&partition, wanted.max(start))?;
                 }
             }
             Self::Timestamp(timestamp) => {

@@ -11,9 +11,10 @@ use headwater_client::admin::{
 };
 use headwater_client::{Admin, IsolationLevel, OffsetAndMetadata, TopicPartition};
 
-use super::absent;
 use crate::cli::bootstrap::Bootstrap;
+use crate::cli::names::one_of;
 use crate::cli::output::{Failures, Format, object, print_heading, print_json, print_rows};
+use crate::cli::partitions::absent;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
@@ -49,35 +50,11 @@ pub(in crate::cli) struct Describe {
 }
 
 fn state(name: &str) -> Result<String, String> {
-    let states = [
-        GroupState::PreparingRebalance,
-        GroupState::CompletingRebalance,
-        GroupState::Stable,
-        GroupState::Dead,
-        GroupState::Empty,
-        GroupState::Assigning,
-        GroupState::Reconciling,
-        GroupState::NotReady,
-    ];
-    one_of(name, states.iter().map(GroupState::name))
+    one_of(name, GroupState::NAMES)
 }
 
 fn group_type(name: &str) -> Result<String, String> {
-    let types = [
-        GroupType::Classic,
-        GroupType::Consumer,
-        GroupType::Share,
-        GroupType::Streams,
-    ];
-    one_of(name, types.iter().map(GroupType::name))
-}
-
-/// One of the `known` names, as it is spelled there.
-fn one_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Result<String, String> {
-    let known: Vec<_> = known.collect();
-    let found = known.iter().find(|known| known.eq_ignore_ascii_case(name));
-    let found = found.map(|known| (*known).to_owned());
-    found.ok_or_else(|| format!("{name:?} is not one of {}", known.join(", ")))
+    one_of(name, GroupType::NAMES)
 }
 
 impl List {
@@ -166,7 +143,7 @@ impl Describe {
             print_heading(self.format, &heading(&group))?;
             rows.extend(if self.members { members } else { of_group });
         }
-        if self.format != Format::Json && !rows.is_empty() {
+        if self.format == Format::Csv || !rows.is_empty() {
             let header: &[&str] = if self.members { &MEMBERS } else { &OFFSETS };
             print_rows(self.format, header, &rows)?;
         }
@@ -244,12 +221,10 @@ async fn rows_of_offsets(
         owners.extend(assignment.map(|partition| (partition.clone(), member)));
     }
     let partitions: BTreeSet<&TopicPartition> = offsets.keys().chain(owners.keys()).collect();
-    let partitions_there: Vec<_> = partitions.iter().map(|at| (*at).clone()).collect();
-    let gone = absent(admin, &partitions_there).await?;
-    let wanted = partitions_there
-        .into_iter()
-        .filter(|at| !gone.contains(at))
-        .map(|at| (at, OffsetSpec::Latest))
+    let gone = absent(admin, partitions.iter().copied()).await?;
+    let there = partitions.iter().filter(|at| !gone.contains(at));
+    let wanted = there
+        .map(|at| ((*at).clone(), OffsetSpec::Latest))
         .collect();
     let ends = admin
         .list_offsets(&wanted, IsolationLevel::ReadUncommitted)

@@ -5,13 +5,11 @@ mod describe;
 mod reset;
 mod reset_file;
 
-use std::collections::BTreeSet;
-
-use anyhow::bail;
 use clap::Subcommand;
 
 use headwater_client::{Admin, TopicPartition};
-use headwater_wire::ErrorCode;
+
+use super::partitions::of_topic;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Group {
@@ -67,51 +65,14 @@ fn topic_scope(text: &str) -> Result<TopicScope, String> {
 
 /// The partitions that `scopes` name, each of which must exist.
 async fn partitions(admin: &Admin, scopes: &[TopicScope]) -> anyhow::Result<Vec<TopicPartition>> {
-    let names: Vec<&str> = scopes.iter().map(|scope| scope.topic.as_str()).collect();
-    let mut described = admin.describe_topics(&names).await?;
     let mut partitions = Vec::new();
     for scope in scopes {
-        let name = &scope.topic;
-        let count = match described.get(name) {
-            Some(Ok(topic)) => topic.partition_count(),
-            _ => match described.remove(name) {
-                Some(Err(error)) => return Err(error.into()),
-                _ => bail!("the broker did not describe topic {name}"),
-            },
-        };
-        let indexes = match &scope.partitions {
-            Some(indexes) => indexes.clone(),
-            None => (0..count).collect(),
-        };
-        for index in indexes {
-            if !(0..count).contains(&index) {
-                bail!("{name} has partitions 0 to {}, not {index}", count - 1);
-            }
-            partitions.push(TopicPartition::new(name.as_str(), index));
-        }
+        let indexes = scope.partitions.as_deref().unwrap_or_default();
+        partitions.extend(of_topic(admin, &scope.topic, indexes).await?);
     }
     partitions.sort();
     partitions.dedup();
     Ok(partitions)
-}
-
-/// Those of `partitions` that do not exist, in their order. Asked of the metadata first, which
-/// answers at once: an offset of what is not there is asked for again until the time is up.
-async fn absent(
-    admin: &Admin,
-    partitions: &[TopicPartition],
-) -> anyhow::Result<Vec<TopicPartition>> {
-    let names: BTreeSet<&str> = partitions.iter().map(|at| &*at.topic).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let described = admin.describe_topics(&names).await?;
-    let is_absent = |at: &&TopicPartition| match described.get(&*at.topic) {
-        Some(Ok(topic)) => at.partition >= topic.partition_count(),
-        Some(Err(error)) => error.code() == Some(ErrorCode::UnknownTopicOrPartition),
-        None => false,
-    };
-    let mut absent: Vec<_> = partitions.iter().filter(is_absent).cloned().collect();
-    absent.sort();
-    Ok(absent)
 }
 
 #[cfg(test)]

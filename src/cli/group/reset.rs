@@ -11,9 +11,10 @@ use serde_json::json;
 use headwater_client::admin::{GroupState, OffsetSpec};
 use headwater_client::{Admin, IsolationLevel, OffsetAndMetadata, TopicPartition};
 
-use super::{TopicScope, absent, partitions, reset_file, topic_scope};
+use super::{TopicScope, partitions, reset_file, topic_scope};
 use crate::cli::bootstrap::Bootstrap;
 use crate::cli::output::{Failures, Format, print_rows};
+use crate::cli::partitions::absent;
 use crate::cli::times;
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! Topics deleted, and records.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use headwater_client::{Admin, TopicPartition};
-use headwater_wire::ErrorCode;
 
 use crate::cli::bootstrap::Bootstrap;
 use crate::cli::output::{Failures, Format, print_rows};
+use crate::cli::partitions::{absent, is_absent, of_topic};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Delete {
@@ -83,10 +83,6 @@ impl Delete {
     }
 }
 
-fn is_absent(error: &headwater_client::ClientError) -> bool {
-    error.code() == Some(ErrorCode::UnknownTopicOrPartition)
-}
-
 /// As Kafka's own tool has it.
 #[derive(Debug, Deserialize)]
 struct OffsetsFile {
@@ -103,9 +99,12 @@ struct OffsetOfFile {
 impl DeleteRecords {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
-        let offsets = self.offsets(&admin).await?;
+        let mut offsets = self.offsets(&admin).await?;
         let mut failures = Failures::default();
-        let offsets = present(&admin, offsets, &mut failures).await?;
+        for gone in absent(&admin, offsets.keys()).await? {
+            offsets.remove(&gone);
+            failures.take::<(), _>(Err(anyhow!("{gone} does not exist")));
+        }
         let deleted: BTreeMap<_, _> = admin.delete_records(&offsets).await?.into_iter().collect();
         let mut rows = Vec::new();
         for (partition, start) in deleted {
@@ -118,7 +117,7 @@ impl DeleteRecords {
             }
         }
         let header = ["topic", "partition", "start"];
-        let printed = match rows.is_empty() {
+        let printed = match rows.is_empty() && self.format == Format::Table {
             true => Ok(()),
             false => print_rows(self.format, &header, &rows),
         };
@@ -140,60 +139,7 @@ impl DeleteRecords {
         let (Some(topic), Some(before)) = (&self.topic, self.before) else {
             bail!("name a topic and --before, or a file");
         };
-        let mut described = admin.describe_topics(&[topic]).await?;
-        let Some(described) = described.remove(topic) else {
-            bail!("the broker did not describe topic {topic}");
-        };
-        let count = described?.partition_count();
-        let mut partitions = self.partitions.clone();
-        if partitions.is_empty() {
-            partitions = (0..count).collect();
-        }
-        let mut offsets = HashMap::new();
-        for partition in partitions {
-            if !(0..count).contains(&partition) {
-                bail!("{topic} has partitions 0 to {}, not {partition}", count - 1);
-            }
-            offsets.insert(TopicPartition::new(topic.as_str(), partition), before);
-        }
-        Ok(offsets)
+        let partitions = of_topic(admin, topic, &self.partitions).await?;
+        Ok(partitions.into_iter().map(|at| (at, before)).collect())
     }
-}
-
-/// The offsets of topics that exist; the others have failed. Records of what is not there would be
-/// asked to be deleted again until the time is up.
-async fn present(
-    admin: &Admin,
-    mut offsets: HashMap<TopicPartition, i64>,
-    failures: &mut Failures,
-) -> anyhow::Result<HashMap<TopicPartition, i64>> {
-    let names: BTreeSet<String> = offsets.keys().map(|at| at.topic.to_string()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let described: BTreeMap<_, _> = admin.describe_topics(&names).await?.into_iter().collect();
-    for (name, described) in described {
-        match described {
-            Err(error) if is_absent(&error) => {
-                offsets.retain(|at, _| *at.topic != *name);
-                failures.take::<(), _>(Err(error));
-            }
-            Ok(topic) => {
-                let count = topic.partition_count();
-                let mut beyond: Vec<_> = offsets.keys().cloned().collect();
-                beyond.retain(|at| *at.topic == *name && !(0..count).contains(&at.partition));
-                beyond.sort();
-                for at in beyond {
-                    offsets.remove(&at);
-                    let ends = anyhow!(
-                        "{name} has partitions 0 to {}, not {}",
-                        count - 1,
-                        at.partition
-                    );
-                    failures.take::<(), _>(Err(ends));
-                }
-            }
-            // Whatever else it is may be over when the records are deleted.
-            Err(_) => {}
-        }
-    }
-    Ok(offsets)
 }

@@ -10,6 +10,7 @@ use headwater_client::{Admin, TopicPartition};
 
 use crate::cli::bootstrap::Bootstrap;
 use crate::cli::output::Failures;
+use crate::cli::partitions::of_topic;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Abort {
@@ -52,7 +53,10 @@ pub(in crate::cli) struct Fence {
 impl Abort {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
-        let partition = TopicPartition::new(self.topic.as_str(), self.partition);
+        let mut named = of_topic(&admin, &self.topic, &[self.partition]).await?;
+        let Some(partition) = named.pop() else {
+            bail!("there is no partition {} of {}", self.partition, self.topic);
+        };
         let spec = match (self.start_offset, self.producer_id, self.producer_epoch) {
             (Some(offset), ..) => open_at(&admin, partition, offset).await?,
             (None, Some(producer_id), Some(producer_epoch)) => AbortTransactionSpec {

@@ -6,17 +6,18 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
-use headwater_client::TopicPartition;
-use headwater_client::admin::ListTransactionsOptions;
+use headwater_client::admin::{ListTransactionsOptions, TransactionState};
 
 use crate::cli::bootstrap::Bootstrap;
+use crate::cli::names::one_of;
 use crate::cli::output::{Failures, Format, print_rows};
+use crate::cli::partitions::of_topic;
 use crate::cli::times;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
     /// Only those in this state, such as Ongoing; may be given again
-    #[arg(long = "state", value_name = "STATE")]
+    #[arg(long = "state", value_name = "STATE", value_parser = state)]
     states: Vec<String>,
     /// Only those of this producer; may be given again
     #[arg(long = "producer-id", value_name = "ID")]
@@ -58,6 +59,10 @@ pub(in crate::cli) struct Producers {
     format: Format,
     #[command(flatten)]
     bootstrap: Bootstrap,
+}
+
+fn state(name: &str) -> Result<String, String> {
+    one_of(name, TransactionState::NAMES)
 }
 
 impl List {
@@ -118,7 +123,7 @@ impl Describe {
             "started",
             "partitions",
         ];
-        if !rows.is_empty() {
+        if self.format == Format::Csv || !rows.is_empty() {
             print_rows(self.format, &header, &rows)?;
         }
         failures.into_result()
@@ -128,26 +133,7 @@ impl Describe {
 impl Producers {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
-        let mut described = admin.describe_topics(&[&self.topic]).await?;
-        let Some(topic) = described.remove(&self.topic) else {
-            bail!("the broker did not describe topic {}", self.topic);
-        };
-        let count = topic?.partition_count();
-        let mut indexes = self.partitions;
-        if indexes.is_empty() {
-            indexes = (0..count).collect();
-        }
-        if let Some(index) = indexes.iter().find(|index| !(0..count).contains(index)) {
-            bail!(
-                "{} has partitions 0 to {}, not {index}",
-                self.topic,
-                count - 1
-            );
-        }
-        let partitions: Vec<_> = indexes
-            .into_iter()
-            .map(|index| TopicPartition::new(self.topic.as_str(), index))
-            .collect();
+        let partitions = of_topic(&admin, &self.topic, &self.partitions).await?;
         let mut described = admin.describe_producers(&partitions).await?;
         let mut failures = Failures::default();
         let mut rows = Vec::new();

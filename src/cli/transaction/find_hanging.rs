@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use headwater_client::admin::{ListTransactionsOptions, ProducerState};
-use headwater_client::{Admin, TopicPartition};
+use headwater_client::{Admin, ClientError, TopicPartition};
 
 use crate::cli::bootstrap::Bootstrap;
 use crate::cli::output::{Failures, Format, print_rows};
@@ -77,6 +77,12 @@ impl FindHanging {
     }
 
     async fn partitions(&self, admin: &Admin) -> anyhow::Result<Vec<TopicPartition>> {
+        if let Some(broker) = self.broker {
+            let nodes = admin.describe_cluster().await?.nodes;
+            if !nodes.iter().any(|node| node.id == broker) {
+                return Err(ClientError::UnknownNode(broker).into());
+            }
+        }
         let topics = admin.list_topics().await?;
         for name in &self.topics {
             if !topics.iter().any(|topic| *topic.name == **name) {
