@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::demo;
 
-use super::serve::{Addresses, stopped};
+use super::serve::Addresses;
+use super::stop::stopped;
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {

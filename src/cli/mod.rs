@@ -18,6 +18,7 @@ mod produce;
 mod serve;
 mod shell;
 mod sql;
+mod stop;
 mod table;
 mod times;
 mod topic;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::stop::Interrupted;
 use crate::stdout::Closed;
 
 /// One log that speaks Kafka's protocol, and streams, connectors and continuous SQL on it.
@@ -91,7 +93,13 @@ pub fn main() -> ExitCode {
     };
     match runtime.block_on(run(arguments.command)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => {
+            if Interrupted::caused(&error) {
+                // A read of standard input that is under way may never come back.
+                runtime.shutdown_background();
+            }
+            failed(&error)
+        }
     }
 }
 

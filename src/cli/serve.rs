@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use headwater_broker::parse_properties;
 
+use super::stop::stopped;
 use crate::node::{Node, NodeConfig};
 use crate::stdout::tell;
 
@@ -100,29 +101,4 @@ fn properties(
     };
     properties.extend(single);
     Ok(properties)
-}
-
-/// Resolves when the process is asked to end: Ctrl-C or SIGTERM. Asked twice, the process ends at
-/// once, which is safe at any moment.
-pub(super) fn stopped() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let (told, tells) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let mut told = Some(told);
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            match told.take() {
-                Some(told) => drop(told.send(())),
-                None => std::process::exit(130),
-            }
-        }
-    });
-    Ok(async move {
-        let _ = tells.await;
-    })
 }

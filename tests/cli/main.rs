@@ -12,6 +12,7 @@ mod administration;
 mod cluster;
 mod failures;
 mod groups;
+mod interrupts;
 mod records;
 mod topics;
 mod transactions;

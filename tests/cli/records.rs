@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, on_both, unique};
+use crate::cluster::{Cluster, eventually, on_both, unique};
 
 on_both!(
     lines_become_records_and_lines_again,
@@ -114,6 +114,10 @@ fn json_makes_the_round_trip_with_everything_in_it(cluster: &Cluster) {
     assert_eq!(binary[0]["key"], json!("AP8="));
     assert_eq!(binary[0]["key_encoding"], json!("base64"));
     assert_eq!(binary[0]["value"], json!(""));
+    let misspelt = cluster.run(&["produce", &from, "-i", "json"], b"{\"valeu\": \"a\"}\n");
+    let told = String::from_utf8(misspelt.stderr).unwrap();
+    assert_eq!(misspelt.status.code(), Some(1), "{told}");
+    assert!(told.contains("valeu"), "{told}");
 }
 
 fn bytes_travel_in_hex_base64_and_whole_files(cluster: &Cluster) {
@@ -160,8 +164,10 @@ fn reading_begins_where_it_is_told(cluster: &Cluster) {
     assert_eq!(consume(&["-o", "2"]), "cd");
     assert_eq!(consume(&["--from", "-3"]), "bcd");
     assert_eq!(consume(&["-o", "-9"]), "abcd");
+    assert_eq!(consume(&["-o", "9"]), "");
     assert_eq!(consume(&["--timestamp", "2500"]), "cd");
     assert_eq!(consume(&["-o", "@1970-01-01T00:00:04Z"]), "d");
+    assert_eq!(consume(&["-o", "@1970-01-01"]), "abcd");
     assert_eq!(consume(&["-o", "end"]), "");
     assert_eq!(consume(&["-n", "1"]), "a");
     let wrong = cluster.fails(&["consume", &topic, "-p", "7", "-e"]);
@@ -204,6 +210,33 @@ fn a_transaction_is_written_whole_or_not_at_all(cluster: &Cluster) {
     ];
     assert_eq!(cluster.ok(&committed), "a\nb\n");
     assert!(cluster.ok(&["consume", &topic, "-e"]).starts_with("a\nb\n"));
+
+    // What the broker refuses shows when the transaction is committed.
+    let (compacted, id) = (unique("compacted"), unique("refused"));
+    let create = [
+        "topic",
+        "create",
+        &compacted,
+        "-c",
+        "cleanup.policy=compact",
+    ];
+    cluster.ok(&create);
+    let refused = cluster.run(
+        &["produce", &compacted, "--transactional-id", &id],
+        b"keyless\n",
+    );
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        told.contains("aborted") && told.contains(&compacted),
+        "{told}"
+    );
+    eventually("the end of the transaction", || {
+        let described = cluster.json(&["transaction", "describe", &id]);
+        let state = &described[0]["state"];
+        assert_ne!(*state, json!("CompleteCommit"));
+        (*state == json!("CompleteAbort")).then_some(())
+    });
 }
 
 fn all_is_written_though_nobody_reads_what_is_told(cluster: &Cluster) {

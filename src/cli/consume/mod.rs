@@ -20,6 +20,7 @@ use super::bootstrap::Bootstrap;
 use super::output::Format;
 use super::partitions::of_topic;
 use super::payload::Encoding;
+use super::stop::stopped;
 use super::times;
 use crate::stdout::Stdout;
 
@@ -165,14 +166,14 @@ impl Consume {
         Ok(partitions)
     }
 
-    /// Prints until there is enough, or Ctrl-C.
+    /// Prints until there is enough, or it is asked to end.
     async fn read(&self, consumer: &Consumer, left: &mut Ends) -> anyhow::Result<()> {
         let mut printed = 0;
         let wanted = self.count.unwrap_or(u64::MAX);
         let mut out = std::io::BufWriter::new(Stdout::lock());
         let mut last = Instant::now();
-        let interrupted = tokio::signal::ctrl_c();
-        tokio::pin!(interrupted);
+        let stop = stopped()?;
+        tokio::pin!(stop);
         while printed < wanted && !(self.until_end && self.is_done(consumer, left).await?) {
             let idle = last.elapsed();
             if let Some(timeout) = self.timeout.filter(|timeout| idle >= *timeout) {
@@ -186,7 +187,7 @@ impl Consume {
                 .map_or(POLL, |timeout| POLL.min(timeout - idle));
             let batches = tokio::select! {
                 batches = consumer.poll(wait) => batches?,
-                _ = &mut interrupted => break,
+                () = &mut stop => break,
             };
             let before = printed;
             let seen = self.print(&mut out, batches, wanted, &mut printed)?;

@@ -1,13 +1,12 @@
 //! Records from lines, from JSON objects, and from whole inputs.
 
-use std::io::{BufRead, Read};
-
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use clap::ValueEnum;
 use serde_json::Value;
 
 use headwater_client::ProducerRecord;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::Produce;
 use crate::cli::payload::Encoding;
@@ -36,7 +35,7 @@ pub(super) struct Source<'a, R> {
     is_over: bool,
 }
 
-impl<'a, R: BufRead> Source<'a, R> {
+impl<'a, R: AsyncBufRead + Unpin> Source<'a, R> {
     pub(super) fn new(arguments: &'a Produce, input: R) -> Self {
         Self {
             arguments,
@@ -56,13 +55,13 @@ impl<'a, R: BufRead> Source<'a, R> {
     }
 
     /// The next record; none at the end of the input.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<ProducerRecord>> {
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<ProducerRecord>> {
         self.number += 1;
         if self.arguments.input == Input::Raw {
-            return self.raw();
+            return self.raw().await;
         }
         self.line.clear();
-        if !read_line(&mut self.input, &mut self.line)? {
+        if !read_line(&mut self.input, &mut self.line).await? {
             return Ok(None);
         }
         let record = match self.arguments.input {
@@ -72,13 +71,14 @@ impl<'a, R: BufRead> Source<'a, R> {
         Ok(Some(record))
     }
 
-    fn raw(&mut self) -> anyhow::Result<Option<ProducerRecord>> {
+    async fn raw(&mut self) -> anyhow::Result<Option<ProducerRecord>> {
         if std::mem::replace(&mut self.is_over, true) {
             return Ok(None);
         }
         let mut value = Vec::new();
         let limit = RECORD_BYTES_MAX as u64 + 1;
-        self.input.by_ref().take(limit).read_to_end(&mut value)?;
+        let whole = (&mut self.input).take(limit);
+        { whole }.read_to_end(&mut value).await?;
         ensure!(
             value.len() <= RECORD_BYTES_MAX,
             "it is longer than {RECORD_BYTES_MAX} bytes"
@@ -139,6 +139,9 @@ fn from_json(arguments: &Produce, line: &[u8]) -> anyhow::Result<ProducerRecord>
     let Value::Object(object) = object else {
         bail!("it is no JSON object");
     };
+    if let Some(name) = object.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        bail!("{name:?} is not one of {}", FIELDS.join(", "));
+    }
     let encoding = |name: &str, otherwise: Encoding| match object.get(name) {
         None | Some(Value::Null) => Ok(otherwise),
         Some(Value::String(name)) => Encoding::from_name(name),
@@ -183,6 +186,19 @@ fn from_json(arguments: &Produce, line: &[u8]) -> anyhow::Result<ProducerRecord>
     Ok(record)
 }
 
+/// What an object may have: all that `consume` prints, of which topic and offset say nothing here.
+const FIELDS: [&str; 9] = [
+    "value",
+    "key",
+    "headers",
+    "partition",
+    "timestamp",
+    "key_encoding",
+    "value_encoding",
+    "topic",
+    "offset",
+];
+
 /// `[NAME, VALUE]`, where the value is a string, null, or `{"base64": TEXT}`.
 fn header_of(header: &Value) -> anyhow::Result<(String, Option<Bytes>)> {
     let wrong = "a header is no [NAME, VALUE]";
@@ -200,9 +216,12 @@ fn header_of(header: &Value) -> anyhow::Result<(String, Option<Bytes>)> {
 }
 
 /// Reads up to a line feed, which is left out; false at the end of the input.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> anyhow::Result<bool> {
+async fn read_line(
+    input: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+) -> anyhow::Result<bool> {
     loop {
-        let available = input.fill_buf()?;
+        let available = input.fill_buf().await?;
         if available.is_empty() {
             return Ok(!line.is_empty());
         }

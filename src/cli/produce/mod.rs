@@ -4,8 +4,9 @@ mod input;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,16 +16,21 @@ use serde_json::{Value, json};
 use headwater_client::producer::Delivery;
 use headwater_client::{Acks, Producer, ProducerConfig, RecordMetadata};
 use headwater_wire::records::Compression;
+use tokio::io::BufReader;
 
 use self::input::{Input, Source};
 use super::bootstrap::{Bootstrap, name_and_value};
 use super::output::{Format, print_more_rows, print_rows};
 use super::payload::Encoding;
+use super::stop::{Interrupted, stopped};
 use super::times;
 use crate::stdout::Closed;
 
 /// So many records may wait to be told as acknowledged.
 const UNTOLD: usize = 1000;
+
+/// So many bytes of input are read at once.
+const READ_BYTES: usize = 64 << 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Produce {
@@ -63,7 +69,7 @@ pub(super) struct Produce {
     /// Ends after this many records
     #[arg(short = 'n', long)]
     count: Option<u64>,
-    /// How the batches are compressed
+    /// How the batches are compressed: none, gzip, snappy, lz4 or zstd
     #[arg(short = 'z', long, default_value = "none", value_name = "CODEC", value_parser = codec)]
     compression: Compression,
     /// Who must have a record before it counts as written
@@ -125,20 +131,18 @@ impl Produce {
                 .with_context(|| format!("stopped after {sent} records, which are acknowledged"));
         }
         let ended = match ended {
-            Ok(()) => producer
-                .commit_transaction()
-                .await
-                .map_err(anyhow::Error::from),
-            Err(error) => {
-                producer.abort_transaction().await?;
-                Err(error.context(format!("aborted the transaction of {sent} records")))
-            }
+            Ok(()) => producer.commit_transaction().await.map_err(Into::into),
+            ended => ended,
         };
-        if ended.is_ok() {
-            written.tell().await?;
+        if let Err(error) = ended {
+            let told = match producer.abort_transaction().await {
+                Ok(()) => format!("aborted the transaction of {sent} records"),
+                Err(other) => format!("the transaction of {sent} records is left open: {other}"),
+            };
+            return Err(error.context(told));
         }
-        producer.close().await?;
-        ended
+        written.tell().await?;
+        Ok(producer.close().await?)
     }
 
     fn config(&self) -> ProducerConfig {
@@ -165,15 +169,19 @@ impl Produce {
     }
 
     async fn write(&self, producer: &Producer, written: &mut Written) -> anyhow::Result<()> {
+        let mut stop = std::pin::pin!(stopped()?);
         if self.files.is_empty() {
-            let input = std::io::stdin().lock();
-            return self.write_all(producer, written, input, "").await;
+            let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+            let stop = stop.as_mut();
+            return self
+                .write_all(producer, written, input.into(), "", stop)
+                .await;
         }
         for path in &self.files {
             let name = format!("{}: ", path.display());
             let file =
                 File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            self.write_all(producer, written, BufReader::new(file), &name)
+            self.write_all(producer, written, file, &name, stop.as_mut())
                 .await?;
         }
         Ok(())
@@ -183,13 +191,18 @@ impl Produce {
         &self,
         producer: &Producer,
         written: &mut Written,
-        input: impl BufRead,
+        input: File,
         name: &str,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> anyhow::Result<()> {
+        let input = BufReader::with_capacity(READ_BYTES, tokio::fs::File::from_std(input));
         let mut source = Source::new(self, input);
         while self.count.is_none_or(|count| written.sent < count) {
-            // The producer's own tasks go on meanwhile.
-            let next = tokio::task::block_in_place(|| source.next());
+            let next = tokio::select! {
+                biased;
+                () = stop.as_mut() => return Err(Interrupted.into()),
+                next = source.next() => next,
+            };
             let Some(record) = next.with_context(|| format!("{name}{}", source.place()))? else {
                 break;
             };
