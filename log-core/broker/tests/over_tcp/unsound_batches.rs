@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::{PartitionProduceResponse, ProduceRequest};
 use headwater_wire::records::{
-    BATCH_HEADER_LEN, BatchBuilder, BatchHeader, BatchOptions, Compression, patch_max_timestamp,
-    patch_producer_state,
+    BATCH_HEADER_LEN, BatchBuilder, BatchHeader, BatchOptions, Compression, TimestampType,
+    patch_max_timestamp, patch_producer_state,
 };
 
 use super::client::{Client, TestBroker, batch, batch_with, now, produce};
@@ -129,6 +129,101 @@ async fn what_a_batch_says_of_its_times_is_put_right() {
         let header = BatchHeader::parse(&stored.expect("records")).expect("a header");
         assert_eq!(header.max_timestamp, time);
     }
+}
+
+/// The header that is stored at an offset.
+async fn stored(client: &mut Client, topic: &str, offset: i64) -> BatchHeader {
+    let mut read = client.fetch(topic, 0, offset).await;
+    let records = read.responses[0].partitions[0].records.take();
+    BatchHeader::parse(&records.expect("records")).expect("a header")
+}
+
+#[tokio::test]
+async fn a_clients_claim_of_the_brokers_stamp_counts_for_the_times_of_its_records() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("theirs", 1, &[]).await;
+    let gzip = [("compression.type", "gzip")];
+    client.create_topic("packed", 1, &gzip).await;
+    let stamped = [("message.timestamp.type", "LogAppendTime")];
+    client.create_topic("ours", 1, &stamped).await;
+    let claimed = |time| {
+        let options = BatchOptions {
+            log_append_time: Some(time),
+            ..BatchOptions::default()
+        };
+        batch_with(options, &["one", "two"])
+    };
+    let time = now() - 5_000;
+    for (topic, expected_base) in [("theirs", None), ("packed", Some(time))] {
+        let answer = client.produce(topic, 0, claimed(time)).await;
+        assert_eq!((answer.error_code, answer.log_append_time_ms), (0, -1));
+        let header = stored(&mut client, topic, 0).await;
+        assert_eq!(header.timestamp_type(), TimestampType::CreateTime);
+        assert_eq!(header.max_timestamp, time, "{topic}");
+        let base = expected_base.unwrap_or(header.base_timestamp);
+        assert_eq!(header.base_timestamp, base, "{topic}");
+    }
+    for (topic, time) in [
+        ("theirs", -1),
+        ("ours", time),
+        ("theirs", time + 86_400_000),
+    ] {
+        let answer = client.produce(topic, 0, claimed(time)).await;
+        assert_eq!(code(&answer), ErrorCode::InvalidTimestamp, "{topic} {time}");
+        assert_eq!(answer.record_errors.len(), 2, "{topic} {time}");
+    }
+}
+
+#[tokio::test]
+async fn times_of_before_1970_are_taken_unless_the_batch_is_packed_anew() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 1, &[]).await;
+    client
+        .create_topic("packed", 1, &[("compression.type", "gzip")])
+        .await;
+    let early = forged(&batch(&["x"]), |b| {
+        b[27..35].copy_from_slice(&(-1_000_i64).to_be_bytes());
+    });
+    let answer = client.produce("t", 0, early.clone()).await;
+    assert_eq!(answer.error_code, 0);
+    let header = stored(&mut client, "t", 0).await;
+    assert_eq!((header.base_timestamp, header.max_timestamp), (-1_000, -1));
+    let answer = client.produce("packed", 0, early).await;
+    assert_eq!(code(&answer), ErrorCode::InvalidRecord);
+}
+
+#[tokio::test]
+async fn compressed_records_that_cannot_be_there_are_refused() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 1, &[]).await;
+    client
+        .create_topic("packed", 1, &[("compression.type", "gzip")])
+        .await;
+    let lz4 = BatchOptions {
+        compression: Compression::Lz4,
+        ..BatchOptions::default()
+    };
+    let whole = batch_with(lz4, &["x"]);
+    let unknown = forged(&whole, |b| b[22] |= 7);
+    let none = forged(&whole.slice(..BATCH_HEADER_LEN), |b| {
+        b[8..12].copy_from_slice(&49_i32.to_be_bytes());
+    });
+    let garbage = forged(&whole, |b| b[BATCH_HEADER_LEN] ^= 0xff);
+    for (topic, records, expected) in [
+        ("t", unknown.clone(), ErrorCode::UnsupportedCompressionType),
+        ("t", none, ErrorCode::InvalidRecord),
+        ("packed", garbage, ErrorCode::InvalidRecord),
+    ] {
+        let answer = client.produce(topic, 0, records).await;
+        assert_eq!((code(&answer), answer.log_start_offset), (expected, 0));
+    }
+    let request = produce("t", 0, unknown);
+    let refused = answer(&mut client, request, 6).await;
+    assert_eq!(code(&refused), ErrorCode::UnsupportedCompressionType);
+    assert_eq!(refused.log_start_offset, -1, "looked at before the log");
 }
 
 #[tokio::test]

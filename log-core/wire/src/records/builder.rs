@@ -306,7 +306,7 @@ impl BatchBuilder {
 
 /// Bytes that a nullable byte string takes, its length included.
 #[inline]
-fn bytes_len(bytes: Option<&[u8]>) -> usize {
+pub(super) fn bytes_len(bytes: Option<&[u8]>) -> usize {
     // Lengths beyond 32 bits never get as far as being written.
     bytes.map_or(1, |bytes| {
         varint::len_u64((bytes.len() as u64) << 1) + bytes.len()
@@ -314,7 +314,7 @@ fn bytes_len(bytes: Option<&[u8]>) -> usize {
 }
 
 #[inline]
-fn put_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         None => out.push(1),
         Some(bytes) => {

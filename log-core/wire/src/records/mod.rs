@@ -44,5 +44,8 @@ pub use compression::{Compression, DecompressionLimits};
 pub use control::{ControlMarker, TransactionResult, control_batch};
 pub use error::BatchError;
 pub use header::{BATCH_HEADER_LEN, BatchHeader, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType};
-pub use patch::{patch_assigned, patch_log_append_time, patch_max_timestamp, patch_producer_state};
-pub use record::{HeaderRef, HeadersIter, HeadersRef, RecordIter, RecordRef, Records};
+pub use patch::{
+    patch_assigned, patch_create_time, patch_log_append_time, patch_max_timestamp,
+    patch_producer_state,
+};
+pub use record::{HeaderRef, HeadersIter, HeadersRef, RecordIter, RecordRef, Records, TimeSpan};

@@ -44,6 +44,20 @@ pub fn patch_max_timestamp(batch: &mut [u8], timestamp: i64) -> Result<(), Batch
     seal(batch)
 }
 
+/// Writes that the producer stamped each record, the largest timestamp being `timestamp` (ms), in
+/// place. Undoes [`patch_log_append_time`], except that the largest timestamp of before is lost.
+///
+/// The checksum is computed anew over `batch`, which must be exactly one batch.
+///
+/// # Errors
+/// [`BatchError::Truncated`] if `batch` is shorter than a header.
+pub fn patch_create_time(batch: &mut [u8], timestamp: i64) -> Result<(), BatchError> {
+    let header = header_of(batch)?;
+    let attributes = i16::from_be_bytes([header[21], header[22]]) & !LOG_APPEND_TIME;
+    header[21..23].copy_from_slice(&attributes.to_be_bytes());
+    patch_max_timestamp(batch, timestamp)
+}
+
 /// Writes an idempotent producer's id, epoch and first sequence number into a batch, in place.
 ///
 /// For a producer whose epoch was bumped between building a batch and sending it. The checksum is

@@ -1,18 +1,24 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use super::header::{COMPRESSION_MASK, LENGTH_OVERHEAD};
+use super::header::{COMPRESSION_MASK, LENGTH_OVERHEAD, LOG_APPEND_TIME};
 use super::patch::seal;
-use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, Compression, DecompressionLimits};
-use super::{RecordBatch, TimestampType};
+use super::{
+    BATCH_HEADER_LEN, BatchError, BatchHeader, Compression, DecompressionLimits, NO_TIMESTAMP,
+    RecordBatch, Records, TimestampType,
+};
 
 impl RecordBatch {
     /// The same batch with its records compressed by `codec`: records, offsets, timestamps, headers
     /// and the producer's fields are those of this batch. Its records are looked into to be sure
-    /// that they are what the header says; of their times the header says the largest.
+    /// that they are what the header says; of their times the header says the largest. Where the
+    /// batch was stamped as a whole, each of its records is.
     ///
     /// # Errors
-    /// Records that are malformed, that exceed `limits`, or that are not numbered one by one; a
-    /// level that the codec does not have.
+    /// Records that are malformed, that exceed `limits`, that are not numbered one by one or whose
+    /// timestamp is negative, which no other batch may hold in Kafka either; a level that the codec
+    /// does not have.
     pub fn recompressed(
         &self,
         codec: Compression,
@@ -20,10 +26,24 @@ impl RecordBatch {
         limits: DecompressionLimits,
     ) -> Result<Self, BatchError> {
         let records = self.records_within(limits)?;
-        let latest = records.check()?;
+        let times = records.check()?;
+        if times.earliest < NO_TIMESTAMP {
+            return Err(BatchError::Field {
+                base_offset: self.header.base_offset,
+                field: "timestamp",
+                value: times.earliest,
+            });
+        }
+        let (base_timestamp, body) = match self.header.timestamp_type() {
+            TimestampType::CreateTime => {
+                let body: &[u8] = records.body();
+                (self.header.base_timestamp, Cow::from(body))
+            }
+            TimestampType::LogAppendTime => (times.latest, stamped_alike(&records)?.into()),
+        };
         let mut bytes = Vec::with_capacity(self.bytes.len());
         bytes.extend_from_slice(self.bytes.get(..BATCH_HEADER_LEN).unwrap_or_default());
-        let mut bytes = codec.compress(records.body(), level, bytes)?;
+        let mut bytes = codec.compress(&body, level, bytes)?;
         let length = bytes.len().saturating_sub(LENGTH_OVERHEAD);
         let length = i32::try_from(length).map_err(|_| BatchError::Compress {
             codec,
@@ -31,11 +51,10 @@ impl RecordBatch {
         })?;
         let header = BatchHeader {
             batch_length: length,
-            attributes: (self.header.attributes & !COMPRESSION_MASK) | codec.code(),
-            max_timestamp: match self.header.timestamp_type() {
-                TimestampType::CreateTime => latest,
-                TimestampType::LogAppendTime => self.header.max_timestamp,
-            },
+            attributes: self.header.attributes & !(COMPRESSION_MASK | LOG_APPEND_TIME)
+                | codec.code(),
+            base_timestamp,
+            max_timestamp: times.latest,
             ..self.header
         };
         if let Some(place) = bytes.first_chunk_mut::<BATCH_HEADER_LEN>() {
@@ -50,10 +69,19 @@ impl RecordBatch {
     }
 }
 
+/// The records as they lie in a batch whose base timestamp is the timestamp of each of them.
+fn stamped_alike(records: &Records) -> Result<Vec<u8>, BatchError> {
+    let mut body = Vec::with_capacity(records.body().len());
+    for (offset_delta, record) in (0_i32..).zip(records.iter()) {
+        record?.put(&mut body, offset_delta, 0);
+    }
+    Ok(body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{BatchBuilder, BatchOptions, Header};
-    use super::{BatchError, Compression, DecompressionLimits, RecordBatch};
+    use super::{BatchError, Compression, DecompressionLimits, RecordBatch, TimestampType};
 
     fn batch(codec: Compression) -> Result<RecordBatch, BatchError> {
         let mut builder = BatchBuilder::new(BatchOptions {
@@ -103,6 +131,41 @@ mod tests {
                 assert_eq!(other.header, expected);
                 assert!(other.header.is_transactional());
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_stamp_of_a_batch_becomes_that_of_each_record() -> Result<(), BatchError> {
+        let mut builder = BatchBuilder::new(BatchOptions {
+            log_append_time: Some(5_000),
+            ..BatchOptions::default()
+        });
+        let header = Header {
+            key: "h",
+            value: None,
+        };
+        builder.append(1_000, Some(b"key"), None, &[header])?;
+        builder.append(2_000, None, Some(b"value"), &[])?;
+        let mut bytes = builder.build()?;
+        let original = RecordBatch::split_from(&mut bytes)?.ok_or(BatchError::Empty)?;
+        let limits = DecompressionLimits::default();
+        let other = original.recompressed(Compression::Gzip, None, limits)?;
+        let header = other.header;
+        assert_eq!(header.timestamp_type(), TimestampType::CreateTime);
+        assert_eq!(
+            (header.base_timestamp, header.max_timestamp),
+            (5_000, 5_000)
+        );
+        let (before, after) = (original.records()?, other.records()?);
+        assert_eq!(after.check()?.earliest, 5_000);
+        for (before, after) in before.iter().zip(after.iter()) {
+            let (before, after) = (before?, after?);
+            assert_eq!((before.offset, before.key), (after.offset, after.key));
+            assert_eq!(
+                (before.value, before.headers.len()),
+                (after.value, after.headers.len())
+            );
         }
         Ok(())
     }

@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::builder::{bytes_len, put_bytes};
 use super::{BatchError, BatchHeader, NO_TIMESTAMP, TimestampType};
 use crate::varint;
 
@@ -40,16 +41,19 @@ impl Records {
     }
 
     /// Walks over all records and their headers to be sure that they can be read, are as many as the
-    /// header says, and are numbered one by one. Returns the largest timestamp among them, in ms,
-    /// -1 if there are none. Neither copies nor allocates.
+    /// header says, and are numbered one by one. Returns between which times they lie. Neither copies
+    /// nor allocates.
     ///
     /// Names of headers need not be UTF-8: producers of other languages may have written them so.
     ///
     /// # Errors
     /// [`BatchError::Record`] for the first record that is wrong.
-    pub fn check(&self) -> Result<i64, BatchError> {
+    pub fn check(&self) -> Result<TimeSpan, BatchError> {
         let base_offset = self.header.base_offset;
-        let mut latest = NO_TIMESTAMP;
+        let mut times = TimeSpan {
+            earliest: i64::MAX,
+            latest: NO_TIMESTAMP,
+        };
         for (index, record) in (0_i32..).zip(self.iter()) {
             let record = record?;
             let wrong = |reason| BatchError::Record {
@@ -60,15 +64,13 @@ impl Records {
             if record.offset != base_offset.saturating_add(index.into()) {
                 return Err(wrong("it is not numbered behind the one before it"));
             }
-            if record.timestamp < NO_TIMESTAMP {
-                return Err(wrong("its timestamp is negative"));
-            }
             if !record.headers.are_whole() {
                 return Err(wrong("its headers do not fit into it"));
             }
-            latest = latest.max(record.timestamp);
+            times.earliest = times.earliest.min(record.timestamp);
+            times.latest = times.latest.max(record.timestamp);
         }
-        Ok(latest)
+        Ok(times)
     }
 
     /// Walks over the records without copying or allocating. Stops behind the first error.
@@ -98,6 +100,15 @@ impl<'a> IntoIterator for &'a Records {
     }
 }
 
+/// Between which times the records of a batch lie, in ms since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeSpan {
+    /// The smallest timestamp; `i64::MAX` if there are no records. Negative ones are the producer's.
+    pub earliest: i64,
+    /// The largest timestamp, -1 if there is none above.
+    pub latest: i64,
+}
+
 /// One record, borrowed from its batch.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRef<'a> {
@@ -116,6 +127,27 @@ pub struct RecordRef<'a> {
 }
 
 impl RecordRef<'_> {
+    /// Writes the record with another distance from its batch's base timestamp.
+    pub(super) fn put(&self, out: &mut Vec<u8>, offset_delta: i32, timestamp_delta: i64) {
+        let (key, value) = (bytes_len(self.key), bytes_len(self.value));
+        let count = i32::try_from(self.headers.count).unwrap_or(i32::MAX);
+        let length = 1
+            + varint::len_i64(timestamp_delta)
+            + varint::len_i32(offset_delta)
+            + key
+            + value
+            + varint::len_i32(count)
+            + self.headers.bytes.len();
+        varint::put_i32(out, i32::try_from(length).unwrap_or(i32::MAX));
+        out.push(0);
+        varint::put_i64(out, timestamp_delta);
+        varint::put_i32(out, offset_delta);
+        put_bytes(out, self.key);
+        put_bytes(out, self.value);
+        varint::put_i32(out, count);
+        out.extend_from_slice(self.headers.bytes);
+    }
+
     /// Where the key lies in [`Records::body`], so that it can be kept without copying.
     pub fn key_range(&self) -> Option<Range<usize>> {
         self.key

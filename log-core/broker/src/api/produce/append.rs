@@ -295,11 +295,6 @@ fn tells_log_start(code: ErrorCode) -> bool {
             | ErrorCode::MessageTooLarge
             | ErrorCode::CorruptMessage
             | ErrorCode::KafkaStorageError
-            | ErrorCode::UnsupportedCompressionType
-            | ErrorCode::InvalidTxnState
-            | ErrorCode::TransactionAbortable
-            | ErrorCode::InvalidProducerIdMapping
-            | ErrorCode::ConcurrentTransactions
     )
 }
 

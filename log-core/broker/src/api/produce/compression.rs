@@ -1,7 +1,11 @@
 //! `compression.type`: batches that came in another codec than the topic's are compressed again.
 
+use bytes::BytesMut;
 use headwater_wire::ErrorCode;
-use headwater_wire::records::{Compression, DecompressionLimits, RecordBatch};
+use headwater_wire::records::{
+    BatchHeader, Compression, DecompressionLimits, NO_TIMESTAMP, RecordBatch, TimestampType,
+    patch_create_time,
+};
 
 use super::validate::{Refusal, unsound};
 use crate::config::TopicConfig;
@@ -30,10 +34,10 @@ pub(super) fn in_topics_compression(
     batch: RecordBatch,
 ) -> Result<RecordBatch, Refusal> {
     let Some(wanted) = config.compression else {
-        return Ok(batch);
+        return stamped_by_client(batch);
     };
     if batch.header.compression().map_err(unsound)? == wanted {
-        return Ok(batch);
+        return stamped_by_client(batch);
     }
     let mut limits = looking_limits(config);
     if wanted == Compression::None {
@@ -54,6 +58,19 @@ pub(super) fn in_topics_compression(
         ));
     }
     Ok(batch)
+}
+
+/// The batch without the claim that it was stamped here, which only the log makes.
+fn stamped_by_client(batch: RecordBatch) -> Result<RecordBatch, Refusal> {
+    if batch.header.timestamp_type() == TimestampType::CreateTime {
+        return Ok(batch);
+    }
+    let mut bytes = BytesMut::from(batch.bytes.as_ref());
+    let latest = batch.header.max_timestamp.max(NO_TIMESTAMP);
+    patch_create_time(&mut bytes, latest).map_err(unsound)?;
+    let bytes = bytes.freeze();
+    let header = BatchHeader::parse(&bytes).map_err(unsound)?;
+    Ok(RecordBatch { header, bytes })
 }
 
 #[cfg(test)]

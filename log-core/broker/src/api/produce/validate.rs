@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::produce::BatchIndexAndErrorMessage;
 use headwater_wire::records::{
-    BatchError, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, RecordRef, TimestampType,
-    patch_max_timestamp,
+    BATCH_HEADER_LEN, BatchError, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, RecordRef,
+    TimestampType, patch_max_timestamp,
 };
 
 use super::compression::looking_limits;
@@ -58,6 +58,10 @@ pub(super) fn only_batch(
     let batch = match RecordBatch::split_from(&mut rest) {
         Ok(batch) => batch,
         Err(error @ BatchError::Field { .. }) => return Ok(Err(error)),
+        // Clients of before zstd have their codec looked at here, those of after in the log.
+        Err(error @ BatchError::UnknownCompression(_)) if version >= ZSTD_FROM => {
+            return Ok(Err(error));
+        }
         Err(error) => return Err(unread(unsound(error))),
     };
     // The beginning of another batch, cut off, is dropped as in Kafka.
@@ -70,10 +74,10 @@ pub(super) fn only_batch(
     };
     let compression = batch.header.compression().map_err(unsound)?;
     if compression == Compression::Zstd && version < ZSTD_FROM {
-        return Err(Refusal::new(
+        return Err(unread(Refusal::new(
             ErrorCode::UnsupportedCompressionType,
             "zstd needs Produce version 7 or later",
-        ));
+        )));
     }
     Ok(Ok(batch))
 }
@@ -126,14 +130,21 @@ pub(super) fn validate(
 }
 
 /// The batch, once its records are known to be readable, with the largest of their timestamps in
-/// its header: indexes and retention go by that. Compressed records are left alone.
+/// its header: indexes and retention go by that. Compressed records are left alone. Negative
+/// timestamps are taken, as Kafka takes them.
 fn with_read_records(batch: RecordBatch) -> Result<RecordBatch, Refusal> {
     let header = &batch.header;
     if header.compression().map_err(unsound)? != Compression::None {
+        if batch.bytes.len() <= BATCH_HEADER_LEN {
+            return Err(Refusal::new(
+                ErrorCode::InvalidRecord,
+                "the batch ends behind its header, without any of the records that it counts",
+            ));
+        }
         return Ok(batch);
     }
-    let latest = batch.records().and_then(|records| records.check());
-    let latest = latest.map_err(unsound)?;
+    let times = batch.records().and_then(|records| records.check());
+    let latest = times.map_err(unsound)?.latest;
     if latest == header.max_timestamp || header.timestamp_type() == TimestampType::LogAppendTime {
         return Ok(batch);
     }
@@ -147,9 +158,11 @@ fn with_read_records(batch: RecordBatch) -> Result<RecordBatch, Refusal> {
 pub(super) fn unsound(error: BatchError) -> Refusal {
     let code = match error {
         // Formats of old are known and not taken; others are no batches at all.
-        BatchError::Magic(0 | 1) | BatchError::Field { .. } | BatchError::Record { .. } => {
-            ErrorCode::InvalidRecord
-        }
+        BatchError::Magic(0 | 1)
+        | BatchError::Field { .. }
+        | BatchError::Record { .. }
+        | BatchError::Decompress { .. } => ErrorCode::InvalidRecord,
+        BatchError::UnknownCompression(_) => ErrorCode::UnsupportedCompressionType,
         // Clients split such a batch and try again.
         BatchError::DecompressedTooLarge { .. } => ErrorCode::MessageTooLarge,
         _ => ErrorCode::CorruptMessage,
@@ -158,13 +171,17 @@ pub(super) fn unsound(error: BatchError) -> Refusal {
 }
 
 fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Result<(), Refusal> {
-    if batch.header.timestamp_type() == TimestampType::LogAppendTime {
-        return Err(Refusal::new(
-            ErrorCode::InvalidTimestamp,
-            "the batch says that it was stamped here; a client stamps with its own time",
-        ));
+    // Of a topic that keeps the producers' times Kafka takes it for the time of every record.
+    let is_stamped_here = config.log.timestamp_type == TimestampType::LogAppendTime;
+    if batch.header.timestamp_type() == TimestampType::LogAppendTime
+        && (is_stamped_here || batch.header.max_timestamp == NO_TIMESTAMP)
+    {
+        let reason = "its batch says that it was stamped here; a client stamps with its own time";
+        return blame(config, batch, ErrorCode::InvalidTimestamp, |_| {
+            Some(reason.to_owned())
+        });
     }
-    if config.log.timestamp_type == TimestampType::LogAppendTime {
+    if is_stamped_here {
         return Ok(());
     }
     let latest = config
