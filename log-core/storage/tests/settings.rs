@@ -87,6 +87,23 @@ fn jitter_closes_segments_of_partitions_at_different_times() {
 }
 
 #[test]
+fn records_of_before_1970_say_nothing_of_a_segments_age() {
+    let disk = SimDisk::new();
+    let node = Node::start(&disk, &[]);
+    let config = LogConfig {
+        segment_bytes: 1 << 20,
+        segment_time: Duration::from_millis(10_000),
+        ..small_config()
+    };
+    let log = node.create(id(1, 0), &config);
+    for time in [-1_000, 1_700_000_000_000, 1_700_000_001_000] {
+        append(&log, time, "k");
+    }
+    node.commit();
+    assert_eq!(log.segment_count(), 1);
+}
+
+#[test]
 fn files_outlive_their_records_by_the_delay() {
     let disk = SimDisk::new();
     let node = Node::start(&disk, &[]);

@@ -47,10 +47,9 @@ impl PartitionLog {
             return false;
         }
         let config = self.config();
-        let age = segment
-            .times()
-            .first
-            .map_or(0, |start| first.max_timestamp - start);
+        // A batch without a time, or with times before 1970 only, says nothing of the segment's age.
+        let begin = segment.times().first.filter(|begin| *begin >= 0);
+        let age = begin.map_or(0, |begin| first.max_timestamp.saturating_sub(begin));
         let life = config.segment_time.saturating_sub(self.jitter(segment));
         segment.batch_bytes() + bytes > u64::from(config.segment_bytes)
             || last_offset - segment.base_offset() > i64::from(i32::MAX)
