@@ -99,6 +99,36 @@ async fn a_fetch_waits_for_as_many_bytes_as_it_asks_for() {
 }
 
 #[tokio::test]
+async fn a_long_first_batch_takes_nothing_from_the_partitions_behind_it() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    client.create_topic("t", 3, &[]).await;
+    let long = "x".repeat(2000);
+    client.produce("t", 0, batch(&[&long])).await;
+    client.produce("t", 1, batch(&["short"])).await;
+    client.produce("t", 2, batch(&[&long])).await;
+    let mut request = fetch("t", 0, 0);
+    request.isolation_level = 1;
+    request.topics[0].partitions[0].partition_max_bytes = 400;
+    for partition in [1, 2] {
+        let other = FetchPartition {
+            partition,
+            ..request.topics[0].partitions[0].clone()
+        };
+        request.topics[0].partitions.push(other);
+    }
+    let mut response = client.call(&request, 12).await;
+    let partitions = &mut response.responses[0].partitions;
+    let mut read = |index: usize| {
+        let aborted = partitions[index].aborted_transactions.clone();
+        (values(partitions[index].records.take()).len(), aborted)
+    };
+    assert_eq!(read(0), (1, Some(Vec::new())));
+    assert_eq!(read(1), (1, Some(Vec::new())));
+    assert_eq!(read(2), (0, None), "there is a batch, and it is too long");
+}
+
+#[tokio::test]
 async fn limits_hold_but_never_keep_the_first_batch_back() {
     let broker = TestBroker::start().await;
     let mut client = broker.client().await;

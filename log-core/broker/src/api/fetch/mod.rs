@@ -95,7 +95,7 @@ async fn fetch(
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
     let mut shutdown = node.shutdown.clone();
     loop {
-        let Some(mut reservation) = reserve(&node, bounds.total).await else {
+        let Some(mut reservation) = reserve(&node, bounds.memory).await else {
             return FetchResponse::default().into();
         };
         let topics = node.topics.load();

@@ -18,7 +18,9 @@ use crate::topics::TopicMap;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Bytes of all partitions together, apart from a first batch that is longer (KIP-74).
-    pub(super) total: usize,
+    total: usize,
+    /// Bytes that an answer takes at most, apart from the same.
+    pub(super) memory: usize,
     /// Whether only committed records are wanted.
     committed: bool,
     /// Whether a replica asks. Replicas have a way of their own to the records, so none has a
@@ -35,8 +37,10 @@ impl Bounds {
             .iter()
             .map(|wanted| usize::try_from(wanted.asked.partition_max_bytes).unwrap_or(0))
             .fold(0, usize::saturating_add);
+        let total = asked.min(settings.fetch_max_bytes as usize);
         Self {
-            total: asked.min(settings.fetch_max_bytes as usize).min(possible),
+            total,
+            memory: total.min(possible),
             committed: request.isolation_level == 1,
             by_replica: request.replica_id >= 0 || request.replica_state.replica_id >= 0,
             limit_is_valid: request.max_bytes >= 0,
@@ -45,8 +49,10 @@ impl Bounds {
 
     /// The same, in no more than `memory` bytes.
     pub(super) fn within(self, memory: usize) -> Self {
+        // A long first batch takes nothing from the partitions behind it, as long as there is room.
+        let is_enough = memory >= self.memory;
         Self {
-            total: self.total.min(memory),
+            total: if is_enough { self.total } else { memory },
             ..self
         }
     }
@@ -136,9 +142,13 @@ impl Read {
         if asked.fetch_offset < start || beyond {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        let records = self.records(log, asked, upto, bounds)?;
-        let aborted = bounds
-            .committed
+        let most = usize::try_from(asked.partition_max_bytes)
+            .unwrap_or(0)
+            .min(bounds.total.saturating_sub(self.bytes));
+        let records = self.records(log, asked, upto, most)?;
+        // Where a batch is there and too long, Kafka says nothing of aborted transactions.
+        let is_withheld = asked.fetch_offset < upto && most > 0 && records.is_empty();
+        let aborted = (bounds.committed && !is_withheld)
             .then(|| aborted_in(log, asked.fetch_offset, upto, &records));
         self.bytes = self.bytes.saturating_add(records.len());
         self.ends.push((Arc::clone(log), high_watermark));
@@ -158,12 +168,8 @@ impl Read {
         log: &PartitionLog,
         asked: &FetchPartition,
         upto: i64,
-        bounds: &Bounds,
+        most: usize,
     ) -> Result<Bytes, ErrorCode> {
-        let left = bounds.total.saturating_sub(self.bytes);
-        let most = usize::try_from(asked.partition_max_bytes)
-            .unwrap_or(0)
-            .min(left);
         // The first batch of an answer comes whole however long it is, or a consumer with small
         // limits would never get past it.
         let at_least_one = self.bytes == 0;
