@@ -153,7 +153,8 @@ fn created(node: &Node, topic: &NewTopic, validate_only: bool) -> CreatableTopic
     let entries = topic_entries(&node.live, &topic.configs);
     let configs = entries.into_iter().map(|entry| CreatableTopicConfigs {
         name: entry.name.to_owned(),
-        value: entry.value,
+        // As it was given; DescribeConfigs says how it is read.
+        value: topic.configs.get(entry.name).cloned().or(entry.value),
         read_only: entry.is_read_only,
         config_source: entry.source.code(),
         is_sensitive: false,

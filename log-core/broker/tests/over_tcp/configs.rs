@@ -1,4 +1,7 @@
 use headwater_wire::ErrorCode;
+use headwater_wire::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use headwater_wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResult,
@@ -83,6 +86,49 @@ async fn alter(client: &mut Client, operation: i8, name: &str, value: Option<&st
 async fn alter_broker(client: &mut Client, broker: &str, name: &str, value: &str) -> ErrorCode {
     let change = (SET, name, Some(value));
     alter_on(client, (BROKER, broker), &[change], false).await
+}
+
+#[tokio::test]
+async fn a_value_is_echoed_as_given_and_described_as_read() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    let given = [
+        ("cleanup.policy", "compact, delete"),
+        ("preallocate", "False"),
+    ];
+    let configs = given.map(|(name, value)| CreatableTopicConfig {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    });
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: "t".to_owned(),
+            num_partitions: 1,
+            replication_factor: 1,
+            configs: configs.into(),
+            ..Default::default()
+        }],
+        timeout_ms: 10_000,
+        validate_only: false,
+    };
+    let created = client.call(&request, 7).await.topics.remove(0);
+    let created = created.configs.expect("configs");
+    for (name, value) in given {
+        let config = created.iter().find(|config| config.name == name);
+        assert_eq!(
+            config.and_then(|config| config.value.as_deref()),
+            Some(value)
+        );
+    }
+    let topic = describe(&mut client, TOPIC, "t").await;
+    let expected = [
+        ("cleanup.policy", "compact,delete"),
+        ("preallocate", "false"),
+    ];
+    for (name, expected) in expected {
+        assert_eq!(value(&topic, name), (Some(expected.to_owned()), 1));
+        assert_eq!(synonyms(&topic, name)[0], (format!("{name}={expected}"), 1));
+    }
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ pub(in crate::api) fn topic_entries(
             .or(key.default)?;
         let value = key.shape.read(text);
         let value = value.map_or_else(|_| text.to_owned(), |value| value.to_string());
-        let mut synonyms = own_synonym(key.name, set, Source::Topic);
+        // As it is read, not as it was written.
+        let mut synonyms = own_synonym(key.name, set.and(Some(value.as_str())), Source::Topic);
         if let Some(broker) = key.broker_names.first() {
             synonyms.extend(live.synonyms(broker.name));
         }
