@@ -24,6 +24,13 @@ pub(crate) struct Difference {
     pub(crate) kafka: String,
 }
 
+impl Difference {
+    /// Whether one server did what the other refused.
+    pub(crate) fn is_done_by_one(&self) -> bool {
+        self.path.ends_with("error_code") && (self.ours == "0") != (self.kafka == "0")
+    }
+}
+
 /// A comparison under way.
 pub(crate) struct Comparison<'a> {
     pub(crate) names: &'a mut Names,

@@ -8,6 +8,7 @@ use headwater_wire::codec::{EncodeError, Encoder, Tree};
 use headwater_wire::{ApiKey, RequestHeader, catalog};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -22,6 +23,10 @@ use crate::report::{Report, Unmeant};
 
 /// How long the servers may take to agree on what is read, or to be ready to answer at all.
 const AGREEMENT: Duration = Duration::from_secs(3);
+
+/// Held by who asks something of the group without a name, which all sequences share: what one asks
+/// has to come before what another asks on both servers, or on neither.
+static UNNAMED_GROUP: Mutex<()> = Mutex::const_new(());
 
 /// How long to wait before a request is sent again.
 const AGAIN: Duration = Duration::from_millis(40);
@@ -170,6 +175,7 @@ impl Run {
         let Some(request) = self.admit(key, version, body) else {
             return Tree::Null;
         };
+        let _turn = turn_of(&request.body).await;
         let deadline = Instant::now() + AGREEMENT;
         let mut names = self.names.clone();
         let mut is_repeated = false;
@@ -211,6 +217,7 @@ impl Run {
         version: i16,
         body: Tree,
     ) -> Tree {
+        let _turn = turn_of(&body).await;
         let pending = self.begin(client, key, version, body);
         self.finish(pending).await
     }
@@ -404,6 +411,14 @@ impl Run {
         self.connections.insert(0, pair);
     }
 
+    /// Waits until the clock shows a later millisecond than any that a server has seen so far.
+    pub(crate) async fn next_millisecond(&self) {
+        let before = now();
+        while now() <= before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Says something about the next request, for the report.
     pub(crate) fn remark(&mut self, remark: &'static str) {
         self.remark = Some(remark);
@@ -548,12 +563,13 @@ impl Run {
         self.report.fields += fields;
         let of_kind = self.report.kinds.entry(self.plan.kind).or_default();
         of_kind.requests += 1;
+        let changes = (once || !reads(request.key)) && self.plan.kind != "versions";
         for difference in meant::compared(differences) {
             if let Some(rule) = self.rule(request, &difference) {
                 *self.report.meant.entry(rule.name).or_default() += 1;
+                self.parted |= changes && difference.is_done_by_one();
                 continue;
             }
-            let changes = (once || !reads(request.key)) && self.plan.kind != "versions";
             self.parted |= changes && parts(&difference);
             let of_kind = self.report.kinds.entry(self.plan.kind).or_default();
             of_kind.unmeant += 1;
@@ -605,15 +621,23 @@ fn encode(
     Ok(out.finish_frame()?.concat())
 }
 
+/// The turn of a request that is about what all sequences share.
+async fn turn_of(body: &Tree) -> Option<MutexGuard<'static, ()>> {
+    let unnamed = Tree::String(String::new());
+    let is_shared =
+        *body.look("group_id") == unnamed || body.elements("groups_names").contains(&unnamed);
+    if is_shared {
+        Some(UNNAMED_GROUP.lock().await)
+    } else {
+        None
+    }
+}
+
 /// Whether one of the servers did what the other refused.
 fn parts(difference: &Difference) -> bool {
-    let Difference {
-        path, ours, kafka, ..
-    } = difference;
+    let Difference { path, ours, .. } = difference;
     // What is not served at all changes nothing.
-    path == "(outcome)" && ours != NOT_SERVED
-        || path == "session_id"
-        || path.ends_with("error_code") && (ours == "0") != (kafka == "0")
+    path == "(outcome)" && ours != NOT_SERVED || path == "session_id" || difference.is_done_by_one()
 }
 
 /// Whether a request of this API changes nothing, so that it can be sent again.

@@ -139,6 +139,9 @@ impl Transactional {
             producer_epoch: used.epoch,
             committed: committed,
         } };
+        if ended.int("error_code") == 0 {
+            self.wait_for_end(run).await;
+        }
         if self.second && ended.int("error_code") == 0 && ended.int("producer_id") >= 0 {
             self.producer = Producer {
                 id: ended.int("producer_id"),
@@ -146,6 +149,17 @@ impl Transactional {
                 sequence: 0,
             };
         }
+    }
+
+    /// Waits until both wrote the markers. Until then they refuse what comes next, in version 1 with
+    /// an error that says something else as well.
+    async fn wait_for_end(&self, run: &mut Run) {
+        let body = object! { transactional_ids: [&self.id] };
+        run.settle(DescribeTransactions, 0, body, |answer| {
+            let state = answer.look("transaction_states.0.transaction_state");
+            !matches!(state, Tree::String(state) if state.starts_with("Prepare"))
+        })
+        .await;
     }
 
     async fn describe(&self, run: &mut Run) {
