@@ -41,7 +41,7 @@ impl Write for Stdout {
 fn named(error: Error) -> Error {
     match error.kind() {
         ErrorKind::BrokenPipe => Error::other(Closed),
-        _ => error,
+        kind => Error::new(kind, format!("cannot write to standard output: {error}")),
     }
 }
 

@@ -60,6 +60,8 @@ fn a_group_is_listed_described_and_deleted(cluster: &Cluster) {
         json!([{"topic": topic, "partition": 0, "offset": 2, "end": 5, "lag": 3, "member": null,
             "client": null, "metadata": null}])
     );
+    let twice = cluster.json(&["group", "describe", &group, &group]);
+    assert_eq!(twice, [described]);
     let table = cluster.ok(&["group", "describe", &group]);
     assert!(table.contains(&topic) && table.contains("Empty"), "{table}");
 

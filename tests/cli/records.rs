@@ -177,16 +177,22 @@ fn reading_begins_where_it_is_told(cluster: &Cluster) {
 fn every_codec_is_read_back(cluster: &Cluster) {
     let topic = topic(cluster, "codecs", "1");
     let line = "compress me ".repeat(200);
-    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+    let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
+    let with_levels = ["gzip:9", "lz4:3", "zstd:19"];
+    for codec in codecs.iter().chain(&with_levels) {
         cluster.ok_with(
             &["produce", &topic, "-z", codec, "-a", "1"],
             line.as_bytes(),
         );
     }
     let read = cluster.ok(&["consume", &topic, "-e"]);
-    assert_eq!(read, format!("{line}\n").repeat(5));
+    assert_eq!(read, format!("{line}\n").repeat(8));
+    for wrong in ["gzip:77", "snappy:1"] {
+        let told = cluster.fails(&["produce", &topic, "-z", wrong]);
+        assert!(told.contains("level"), "{told}");
+    }
     cluster.ok_with(&["produce", &topic, "-Z", "-k", "k"], b"\n");
-    let last = cluster.json(&["consume", &topic, "-e", "-o", "5"]);
+    let last = cluster.json(&["consume", &topic, "-e", "-o", "8"]);
     assert_eq!(last[0]["value"], Value::Null);
 }
 

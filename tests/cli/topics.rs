@@ -52,6 +52,8 @@ fn topics_are_made_described_enlarged_and_deleted(cluster: &Cluster) {
     assert_eq!(found["id"], created[0]["id"]);
 
     let described = describe(cluster, &topic);
+    let twice = cluster.json(&["topic", "describe", &topic, &topic]);
+    assert_eq!(twice.len(), 1);
     assert_eq!(described["replication_factor"], json!(1));
     assert_eq!(described["internal"], json!(false));
     assert_eq!(described["configs"]["retention.ms"], json!("60000"));

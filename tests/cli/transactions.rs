@@ -26,6 +26,10 @@ fn transactions_are_listed_described_and_fenced(cluster: &Cluster) {
         (described["state"] == json!("CompleteCommit")).then_some(described)
     });
     assert_eq!(done["timeout_ms"], json!(60_000));
+    assert_eq!(
+        cluster.json(&["transaction", "describe", &id, &id]).len(),
+        1
+    );
     let listed = cluster.json(&["transaction", "list", "--state", "CompleteCommit"]);
     let found = listed
         .iter()

@@ -12,7 +12,7 @@ use headwater_client::admin::{
 use headwater_client::{Admin, IsolationLevel, OffsetAndMetadata, TopicPartition};
 
 use crate::cli::bootstrap::Bootstrap;
-use crate::cli::names::one_of;
+use crate::cli::names::{each_once, one_of};
 use crate::cli::output::{Failures, Format, object, print_heading, print_json, print_rows};
 use crate::cli::partitions::absent;
 
@@ -106,7 +106,7 @@ const MEMBERS: [&str; 10] = [
 impl Describe {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
-        let mut names = self.names;
+        let mut names = each_once(self.names);
         if self.all {
             let groups = admin.list_groups(&ListGroupsOptions::default()).await?;
             names = groups.into_iter().map(|group| group.group_id).collect();

@@ -69,9 +69,10 @@ pub(super) struct Produce {
     /// Ends after this many records
     #[arg(short = 'n', long)]
     count: Option<u64>,
-    /// How the batches are compressed: none, gzip, snappy, lz4 or zstd
-    #[arg(short = 'z', long, default_value = "none", value_name = "CODEC", value_parser = codec)]
-    compression: Compression,
+    /// How the batches are compressed: none, gzip, snappy, lz4 or zstd, with a level such as zstd:9
+    #[arg(short = 'z', long, default_value = "none", value_name = "CODEC[:LEVEL]",
+        value_parser = compression)]
+    compression: (Compression, Option<i32>),
     /// Who must have a record before it counts as written
     #[arg(short, long, value_enum, default_value_t)]
     acks: AcksArgument,
@@ -102,11 +103,19 @@ enum AcksArgument {
     All,
 }
 
-fn codec(name: &str) -> Result<Compression, String> {
-    Compression::from_name(name).ok_or_else(|| {
+/// Whether the codec has the level shows when the producer is made.
+fn compression(text: &str) -> Result<(Compression, Option<i32>), String> {
+    let (name, level) = match text.split_once(':') {
+        Some((name, level)) => (name, Some(level)),
+        None => (text, None),
+    };
+    let level = level.map(str::parse::<i32>).transpose();
+    let level = level.map_err(|_| format!("{text:?} has no number for its level"))?;
+    let codec = Compression::from_name(name).ok_or_else(|| {
         let known: Vec<_> = Compression::ALL.iter().map(|codec| codec.name()).collect();
         format!("{name:?} is not one of {}", known.join(", "))
-    })
+    })?;
+    Ok((codec, level))
 }
 
 impl Produce {
@@ -157,7 +166,8 @@ impl Produce {
         ProducerConfig {
             acks,
             enable_idempotence: acks == Acks::All,
-            compression: self.compression,
+            compression: self.compression.0,
+            compression_level: self.compression.1,
             max_request_size: input::RECORD_BYTES_MAX + (1 << 20),
             buffer_memory,
             transactional_id: self.transactional_id.clone(),

@@ -13,6 +13,7 @@ use headwater_client::admin::{
 use headwater_client::{Admin, ClientError, IsolationLevel, TopicPartition};
 
 use crate::cli::bootstrap::Bootstrap;
+use crate::cli::names::each_once;
 use crate::cli::output::{Failures, Format, object, print_heading, print_json, print_rows};
 use crate::stdout::Stdout;
 
@@ -90,7 +91,7 @@ const HEADER: [&str; 9] = [
 impl Describe {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
-        let mut names = self.names;
+        let mut names = each_once(self.names);
         if names.is_empty() {
             let topics = admin.list_topics().await?;
             let topics = topics.iter().filter(|topic| !topic.is_internal);
@@ -103,7 +104,7 @@ impl Describe {
         for name in &names {
             let topic = match described.remove(name) {
                 Some(topic) => failures.take(topic),
-                None => bail!("topic {name} is named twice"),
+                None => bail!("the broker did not describe topic {name}"),
             };
             let Some(topic) = topic else { continue };
             let configs = configs(&admin, name).await?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use headwater_client::admin::{ListTransactionsOptions, TransactionState};
 
 use crate::cli::bootstrap::Bootstrap;
-use crate::cli::names::one_of;
+use crate::cli::names::{each_once, one_of};
 use crate::cli::output::{Failures, Format, print_rows};
 use crate::cli::partitions::of_topic;
 use crate::cli::times;
@@ -90,11 +90,12 @@ impl List {
 impl Describe {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let admin = self.bootstrap.admin().await?;
-        let ids: Vec<&str> = self.ids.iter().map(String::as_str).collect();
-        let mut described = admin.describe_transactions(&ids).await?;
+        let ids = each_once(self.ids);
+        let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut described = admin.describe_transactions(&asked).await?;
         let mut failures = Failures::default();
         let mut rows = Vec::new();
-        for id in &self.ids {
+        for id in &ids {
             let Some(transaction) = described.remove(id) else {
                 bail!("the broker did not describe the transaction of {id}");
             };
