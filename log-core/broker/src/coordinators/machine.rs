@@ -9,6 +9,8 @@ use headwater_storage::ProducerError;
 use headwater_wire::ErrorCode;
 use headwater_wire::records::BatchError;
 
+use super::markers;
+
 /// Why a partition of an internal topic could not be replayed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
@@ -65,7 +67,8 @@ pub(crate) trait Machine: Sized + Send + 'static {
     fn coordinated_write(_input: &Self::Input) -> Option<CoordinatedWrite> {
         None
     }
-    /// What to step with in place of an input whose [`CoordinatedWrite`] the log would refuse.
+    /// What to step with in place of an input whose [`CoordinatedWrite`] the log would refuse; the log
+    /// takes what that writes.
     fn fenced(input: Self::Input, _error: &ProducerError) -> Self::Input {
         input
     }
@@ -137,8 +140,14 @@ impl Machine for GroupCoordinator {
 
     fn fenced(input: Self::Input, error: &ProducerError) -> Self::Input {
         match input {
-            groups::Input::EndTransaction { token, .. } => {
+            groups::Input::EndTransaction { token, marker } => {
                 let response = match error {
+                    ProducerError::CoordinatorFenced { current, .. } => {
+                        if let Some(marker) = markers::overruling(marker, *current) {
+                            return groups::Input::EndTransaction { token, marker };
+                        }
+                        groups::Response::MarkerFenced
+                    }
                     // A later marker has been here: what this one would end has ended.
                     ProducerError::EpochFenced { .. } => groups::Response::MarkerWritten,
                     _ => groups::Response::MarkerFenced,

@@ -21,8 +21,10 @@ use super::rounds::Load;
 use crate::internal_topics::CONSUMER_OFFSETS;
 use crate::node::Node;
 
-/// Pause before markers that could not be written are tried again.
+/// Pause before markers that could not be written are tried again, twice as long each time.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// The longest. Somebody has to mend the partition by then, and it may take hours.
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(5);
 
 /// Writes the markers, however often it takes, and tells `coordinator` when they are durable. Ends
 /// before that if the coordinator is loaded anew after `load`: it asks again then.
@@ -35,8 +37,10 @@ pub(super) fn write(
     let (writer, coordinator) = (Arc::clone(node), Arc::clone(coordinator));
     node.spawn("transaction markers", async move {
         let mut left = wanted.clone();
+        let mut pause = AGAIN_AFTER;
         while let Some(round) = coordinator.rounds.begin(load).await {
-            let written = write_once(&writer, &left).await;
+            let is_first = pause == AGAIN_AFTER;
+            let written = write_once(&writer, &left, is_first).await;
             for (topic, index) in &written {
                 if let Some(indexes) = left.partitions.get_mut(topic) {
                     indexes.remove(index);
@@ -52,13 +56,22 @@ pub(super) fn write(
                 return;
             }
             drop(round);
-            tokio::time::sleep(AGAIN_AFTER).await;
+            if is_first {
+                tracing::error!(
+                    transactional_id = left.transactional_id,
+                    partitions = ?left.partitions,
+                    "a transaction cannot be ended here yet; it is tried until it can"
+                );
+            }
+            tokio::time::sleep(pause).await;
+            pause = AGAIN_AFTER_MAX.min(pause * 2);
         }
     });
 }
 
-/// Tries every partition once and returns those that are done with.
-async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32)> {
+/// Tries every partition once and returns those that are done with. Why others are not is told the
+/// first time.
+async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers, is_first: bool) -> Vec<(String, i32)> {
     let mut done = Vec::new();
     let mut appended = Vec::new();
     let mut newest: Option<Lsn> = None;
@@ -77,7 +90,10 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
                     relaxed.extend(relaxed::log(node, topic, index));
                 }
                 Outcome::Done => done.push((topic.clone(), index)),
-                Outcome::Again => {}
+                Outcome::Failed(error) if is_first => {
+                    tracing::error!(topic, index, %error, "a marker could not be written");
+                }
+                Outcome::Failed(_) => {}
             }
         }
     }
@@ -89,24 +105,30 @@ async fn write_once(node: &Arc<Node>, wanted: &WriteMarkers) -> Vec<(String, i32
         done.append(&mut appended);
     }
     for (index, answer) in groups {
-        match answer.await {
-            groups::Response::MarkerWritten => done.push((CONSUMER_OFFSETS.to_owned(), index)),
-            groups::Response::MarkerFenced => say_fenced(CONSUMER_OFFSETS, index, wanted),
-            _ => {}
+        if answer.await == groups::Response::MarkerWritten {
+            done.push((CONSUMER_OFFSETS.to_owned(), index));
         }
     }
     done
 }
 
-/// Nothing ends the transaction there until its producer is forgotten, so somebody has to know.
-fn say_fenced(topic: &str, index: i32, wanted: &WriteMarkers) {
-    tracing::error!(
-        topic,
-        partition = index,
-        transactional_id = wanted.transactional_id,
-        producer_id = wanted.marker.producer.id,
-        "a marker is refused because of one with a later coordinator epoch; trying again"
-    );
+/// The marker with which the coordinator that there is ends a transaction although its log knows a
+/// marker of a later coordinator: none was ever elected, so that one was sent by somebody else, and
+/// would shut the producer's transactions out for good. `None` for the marker of a former
+/// coordinator, which stays refused.
+pub(super) fn overruling(marker: Marker, found: i32) -> Option<Marker> {
+    (marker.coordinator_epoch >= COORDINATOR_EPOCH).then(|| {
+        let producer_id = marker.producer.id;
+        tracing::warn!(
+            producer_id,
+            coordinator_epoch = found,
+            "a foreign marker is overruled"
+        );
+        Marker {
+            coordinator_epoch: found,
+            ..marker
+        }
+    })
 }
 
 type GroupAnswer = BoxFuture<'static, groups::Response>;
@@ -195,17 +217,14 @@ fn append_unasked(
         .by_name(topic)
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let log = found.locate(index)?.log;
-    // Kept with the producer, it would fence every marker of the coordinator that there is.
-    if marker.coordinator_epoch > COORDINATOR_EPOCH {
+    if is_foreign(log, marker) {
         return Err(ErrorCode::TransactionCoordinatorFenced);
     }
     if topic == CONSUMER_OFFSETS {
         return Ok(None);
     }
-    let at = Timestamp::from_millis(node.clock.wall().as_millis());
-    let batch = batch::encode_marker(marker, at).map_err(|_| ErrorCode::InvalidRequest)?;
-    match log.append(&[batch], origin(marker)) {
-        Ok(appended) => Ok(Some(appended.lsn)),
+    match append_marker(node, log, marker) {
+        Ok(lsn) => Ok(Some(lsn)),
         Err(AppendError::Unusable(Unusable::Deleted(_))) => Err(ErrorCode::UnknownTopicOrPartition),
         Err(AppendError::Producer(ProducerError::CoordinatorFenced { .. })) => {
             Err(ErrorCode::TransactionCoordinatorFenced)
@@ -218,19 +237,44 @@ fn append_unasked(
     }
 }
 
-fn origin(marker: &Marker) -> AppendOrigin {
-    if marker.bumps_epoch {
+/// Whether no coordinator can have written the marker. Kept with the producer, its epoch would fence
+/// every marker of the one that there is. One that is kept already does no more harm, and is what
+/// DescribeProducers tells who wants to end a transaction.
+fn is_foreign(log: &PartitionLog, marker: &Marker) -> bool {
+    let (producer, found) = (marker.producer, marker.coordinator_epoch);
+    let known = log.check_coordinated(producer.id, producer.epoch, Some(COORDINATOR_EPOCH));
+    let is_kept = matches!(
+        known,
+        Err(ProducerError::CoordinatorFenced { current, .. }) if found <= current
+    );
+    found > COORDINATOR_EPOCH && !is_kept
+}
+
+fn append_marker(node: &Node, log: &PartitionLog, marker: &Marker) -> Result<Lsn, AppendError> {
+    let at = Timestamp::from_millis(node.clock.wall().as_millis());
+    let origin = if marker.bumps_epoch {
         AppendOrigin::CoordinatorV2
     } else {
         AppendOrigin::Coordinator
+    };
+    let append = |marker: &Marker| {
+        let batch = batch::encode_marker(marker, at)?;
+        Ok(log.append(&[batch], origin)?.lsn)
+    };
+    let appended = append(marker);
+    if let Err(AppendError::Producer(ProducerError::CoordinatorFenced { current, .. })) = appended
+        && let Some(overruling) = overruling(*marker, current)
+    {
+        return append(&overruling);
     }
+    appended
 }
 
 enum Outcome {
     Appended(Lsn),
     /// There is nothing to end (any more).
     Done,
-    Again,
+    Failed(AppendError),
 }
 
 fn append(node: &Node, topic: &str, index: i32, wanted: &WriteMarkers) -> Outcome {
@@ -241,28 +285,12 @@ fn append(node: &Node, topic: &str, index: i32, wanted: &WriteMarkers) -> Outcom
     match log {
         // A topic that was deleted took the transaction's records with it.
         None => Outcome::Done,
-        Some(log) => match append_to(node, log, &wanted.marker) {
-            Err(AppendError::Producer(ProducerError::CoordinatorFenced { .. })) => {
-                say_fenced(topic, index, wanted);
-                Outcome::Again
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a transaction's marker could not be written, trying again");
-                Outcome::Again
-            }
-            Ok(outcome) => outcome,
+        Some(log) => match append_marker(node, log, &wanted.marker) {
+            Ok(lsn) => Outcome::Appended(lsn),
+            Err(AppendError::Unusable(Unusable::Deleted(_))) => Outcome::Done,
+            // A later marker has been here: what this one would end has ended.
+            Err(AppendError::Producer(ProducerError::EpochFenced { .. })) => Outcome::Done,
+            Err(error) => Outcome::Failed(error),
         },
-    }
-}
-
-fn append_to(node: &Node, log: &PartitionLog, marker: &Marker) -> Result<Outcome, AppendError> {
-    let at = Timestamp::from_millis(node.clock.wall().as_millis());
-    let batch = batch::encode_marker(marker, at)?;
-    match log.append(&[batch], origin(marker)) {
-        Ok(appended) => Ok(Outcome::Appended(appended.lsn)),
-        Err(AppendError::Unusable(Unusable::Deleted(_))) => Ok(Outcome::Done),
-        // A later marker has been here: what this one would end has ended.
-        Err(AppendError::Producer(ProducerError::EpochFenced { .. })) => Ok(Outcome::Done),
-        Err(error) => Err(error),
     }
 }

@@ -14,7 +14,7 @@ use headwater_wire::messages::write_txn_markers::{
 
 use crate::node::{GROUP, Node, Producer, TOPIC, TRANSACTION, error};
 
-async fn describe(node: &Node, id: &str) -> TransactionState {
+pub(crate) async fn describe(node: &Node, id: &str) -> TransactionState {
     let request = DescribeTransactionsRequest {
         transactional_ids: vec![id.to_owned()],
     };
@@ -22,7 +22,7 @@ async fn describe(node: &Node, id: &str) -> TransactionState {
     response.transaction_states.remove(0)
 }
 
-async fn producers(node: &Node, topic: &str, partition: i32) -> PartitionResponse {
+pub(crate) async fn producers(node: &Node, topic: &str, partition: i32) -> PartitionResponse {
     let request = DescribeProducersRequest {
         topics: vec![TopicRequest {
             name: topic.to_owned(),
@@ -62,6 +62,20 @@ fn marker(
         coordinator_epoch: 0,
         transaction_version,
     }
+}
+
+/// Aborts a producer's transaction in a partition in the name of a coordinator with this epoch.
+pub(crate) async fn mark_as(
+    node: &Node,
+    coordinator_epoch: i32,
+    producer: Producer,
+    place: (&str, i32),
+) -> ErrorCode {
+    let marker = WritableTxnMarker {
+        coordinator_epoch,
+        ..marker(producer, place, false, 0)
+    };
+    write_marker(node, marker).await
 }
 
 async fn write_marker(node: &Node, marker: WritableTxnMarker) -> ErrorCode {
@@ -190,7 +204,7 @@ async fn offsets_that_hang_are_ended() {
 }
 
 /// The partition of `__consumer_offsets` that holds [`GROUP`].
-fn offsets_place() -> (&'static str, i32) {
+pub(crate) fn offsets_place() -> (&'static str, i32) {
     let place = headwater_coordination::placement::group_partition(GROUP, 50);
     ("__consumer_offsets", place)
 }

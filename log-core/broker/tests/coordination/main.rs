@@ -5,6 +5,8 @@ mod administration;
 #[cfg(test)]
 mod consumer_groups;
 #[cfg(test)]
+mod foreign_markers;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod node;

@@ -2,6 +2,7 @@
 //! transactions say to it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use headwater_wire::messages::init_producer_id::InitProducerIdRequest;
 use headwater_wire::messages::join_group::{
     JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse,
 };
+use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use headwater_wire::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -34,6 +36,7 @@ use headwater_wire::messages::txn_offset_commit::{
 use headwater_wire::records::{BatchBuilder, BatchOptions, RecordBatch};
 use headwater_wire::{ErrorCode, Request};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 pub(crate) const GROUP: &str = "g";
 pub(crate) const TOPIC: &str = "t";
@@ -57,6 +60,7 @@ pub(crate) struct InProcess {
     broker: Broker,
     dir: Arc<TempDir>,
     environment: Environment,
+    configure: fn(&mut BrokerConfig),
 }
 
 /// What a producer has been told.
@@ -93,8 +97,18 @@ impl Node {
 
     /// A broker with what it finds in a directory.
     pub(crate) async fn start_in(dir: &Arc<TempDir>, environment: Environment) -> Self {
+        Self::configured(dir, environment, |_| {}).await
+    }
+
+    /// A broker with settings of its own.
+    pub(crate) async fn configured(
+        dir: &Arc<TempDir>,
+        environment: Environment,
+        configure: fn(&mut BrokerConfig),
+    ) -> Self {
         let mut config = BrokerConfig::new(dir.path(), "127.0.0.1:0");
         config.settings.group_initial_rebalance_delay = Duration::ZERO;
+        configure(&mut config);
         let broker = Broker::start(config, environment.clone())
             .await
             .expect("the broker starts");
@@ -102,18 +116,26 @@ impl Node {
             broker,
             dir: Arc::clone(dir),
             environment,
+            configure,
         })
     }
 
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
+    }
+
+    /// Lets `change` at the files of the broker while that is stopped.
+    pub(crate) async fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
         self.transport.broker.shutdown().await;
         let InProcess {
             broker,
             dir,
             environment,
+            configure,
         } = self.transport;
         drop(broker);
-        Self::start_in(&dir, environment).await
+        change(dir.path());
+        Self::configured(&dir, environment, configure).await
     }
 }
 
@@ -151,6 +173,20 @@ impl<T: Transport> Node<T> {
             "{:?}",
             response.topics[0].error_message
         );
+    }
+
+    /// Nil if there is no such topic.
+    pub(crate) async fn topic_id(&self, name: &str) -> Uuid {
+        let topic = MetadataRequestTopic {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let request = MetadataRequest {
+            allow_auto_topic_creation: false,
+            topics: Some(vec![topic]),
+            ..Default::default()
+        };
+        self.call(12, request).await.topics[0].topic_id
     }
 
     pub(crate) async fn join(&self, instance: Option<&str>, member_id: &str) -> JoinGroupResponse {
@@ -399,17 +435,19 @@ impl<T: Transport> Node<T> {
         (partition, sequence): (i32, i32),
         value: &str,
     ) -> ErrorCode {
-        let mut builder = BatchBuilder::new(BatchOptions {
-            producer_id: producer.id,
-            producer_epoch: producer.epoch,
-            base_sequence: sequence,
-            is_transactional: true,
-            ..BatchOptions::default()
-        });
-        builder
-            .append(now(), None, Some(value.as_bytes()), &[])
-            .expect("a small record");
-        let records = builder.build().expect("a small batch");
+        let records = batch(producer, sequence, value);
+        self.produce_records(topic, version, partition, records)
+            .await
+    }
+
+    /// Produces what calls itself records of [`TRANSACTION`].
+    pub(crate) async fn produce_records(
+        &self,
+        topic: &str,
+        version: i16,
+        partition: i32,
+        records: Bytes,
+    ) -> ErrorCode {
         let request = ProduceRequest {
             transactional_id: Some(TRANSACTION.to_owned()),
             acks: -1,
@@ -474,13 +512,28 @@ impl<T: Transport> Node<T> {
     }
 }
 
+/// One record in a producer's transaction.
+pub(crate) fn batch(producer: Producer, sequence: i32, value: &str) -> Bytes {
+    let mut builder = BatchBuilder::new(BatchOptions {
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
+        base_sequence: sequence,
+        is_transactional: true,
+        ..BatchOptions::default()
+    });
+    builder
+        .append(now(), None, Some(value.as_bytes()), &[])
+        .expect("a small record");
+    builder.build().expect("a small batch")
+}
+
 pub(crate) fn error(code: i16) -> ErrorCode {
     ErrorCode::from_code(code)
 }
 
 /// Records of long ago beside markers of today would each begin a segment, and a fetch ends with
 /// its segment.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a clock past 1970");

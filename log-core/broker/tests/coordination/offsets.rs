@@ -8,7 +8,6 @@ use headwater_env::sim::{Fault, SimDisk, Survival};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use headwater_wire::messages::delete_topics::DeleteTopicsRequest;
-use headwater_wire::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use headwater_wire::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -20,23 +19,10 @@ use uuid::Uuid;
 
 use crate::node::{GROUP, Node, TOPIC, error};
 
-async fn topic_id(node: &Node) -> Uuid {
-    let topic = MetadataRequestTopic {
-        name: Some(TOPIC.to_owned()),
-        ..Default::default()
-    };
-    let request = MetadataRequest {
-        allow_auto_topic_creation: false,
-        topics: Some(vec![topic]),
-        ..Default::default()
-    };
-    node.call(12, request).await.topics[0].topic_id
-}
-
 #[tokio::test]
 async fn newer_clients_name_topics_by_id() {
     let node = Node::start().await;
-    let known = topic_id(&node).await;
+    let known = node.topic_id(TOPIC).await;
     let unknown = Uuid::from_u128(7);
     let commit = |topic_id| OffsetCommitRequestTopic {
         topic_id,
@@ -190,7 +176,7 @@ async fn a_node_that_ends_while_a_topic_is_deleted_leaves_no_offsets_for_the_nex
     for image in images {
         image.crash(Survival::Nothing);
         let node = Node::start_in(&dir, on(&image)).await;
-        if topic_id(&node).await.is_nil() {
+        if node.topic_id(TOPIC).await.is_nil() {
             node.create_topic(TOPIC, &[]).await;
             assert_eq!(node.committed(0).await, Ok(-1));
             anew += 1;
@@ -210,7 +196,7 @@ async fn files_of_a_deleted_topic_that_do_not_go_at_first_go_later() {
     let producer = node.init(60_000).await.expect("a producer");
     assert_eq!(node.add(producer, 0).await, ErrorCode::None);
     assert_eq!(node.produce(producer, (0, 0), "a").await, ErrorCode::None);
-    let partition = format!("{}-0", topic_id(&node).await);
+    let partition = format!("{}-0", node.topic_id(TOPIC).await);
     let files = dir.path().join("partitions").join(&partition);
     assert!(disk.exists(&files).expect("a directory is looked for"));
     disk.inject(Fault::Remove, &partition, 2);
