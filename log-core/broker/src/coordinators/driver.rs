@@ -16,7 +16,7 @@ use super::partition::Partition;
 use super::rounds::Load;
 use crate::node::Node;
 
-/// Pause after a partition could not be loaded, before it is tried again.
+/// Pause after a partition could not be loaded, or was of no use, before it is loaded again.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What a partition's task needs to know of its machine.
@@ -61,14 +61,22 @@ pub(super) fn start<M: Machine>(
 /// Ends when the storage has stopped.
 async fn drive<M: Machine>(node: &Arc<Node>, kind: Kind<M>, partition: &Arc<Partition<M>>) {
     let mut syncing: Option<(AppendId, BoxFuture<'static, Result<(), Stopped>>)> = None;
+    let mut loaded: Option<Now> = None;
     loop {
         let work = partition.take_work();
         if work.must_load {
             syncing = None;
             partition.rounds.end().await;
+            // A log that can be read and not written fails its machine as soon as that is loaded.
+            let since = loaded.map(|at| node.clock.now().since(at));
+            if let Some(pause) = since.and_then(|since| LOAD_AGAIN_AFTER.checked_sub(since)) {
+                partition.refuse_until_loaded();
+                tokio::time::sleep(pause).await;
+            }
             if load(node, kind, partition).await.is_err() {
                 return;
             }
+            loaded = Some(node.clock.now());
             continue;
         }
         for markers in work.markers {

@@ -206,9 +206,11 @@ impl<M: Machine> Partition<M> {
             batch::replay(&batch, |entry| machine.load(entry))
         })?;
         let mut state = self.state.lock();
-        let Phase::Loading(waiting) = std::mem::replace(&mut state.phase, Phase::Active) else {
+        let Phase::Loading(waiting) = &mut state.phase else {
             return Err(LoadError::Stopping);
         };
+        let waiting = std::mem::take(waiting);
+        state.phase = Phase::Active;
         state.machine = machine;
         let mut effects = Vec::new();
         state.machine.finish_loading(self.time(), &mut effects);

@@ -19,4 +19,6 @@ mod restarts;
 #[cfg(test)]
 mod transactions;
 #[cfg(test)]
+mod unwritable;
+#[cfg(test)]
 mod version_2;
