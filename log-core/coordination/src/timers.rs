@@ -38,6 +38,10 @@ impl<K: Ord + Clone> Timers<K> {
         self.by_key.contains_key(key)
     }
 
+    pub(crate) fn at(&self, key: &K) -> Option<Now> {
+        self.by_key.get(key).copied()
+    }
+
     pub(crate) fn next(&self) -> Option<Now> {
         self.by_time.first().map(|(at, _)| *at)
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use headwater_coordination::transactions::{Request, Response};
+use headwater_wire::ErrorCode;
 use headwater_wire::messages::add_offsets_to_txn::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse,
 };
 
-use super::coordinated::own_kind;
+use super::coordinated::{offsets_partition, own_kind};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::node::Node;
@@ -22,22 +24,40 @@ impl Handler for AddOffsetsToTxn {
         context: &RequestContext,
         request: AddOffsetsToTxnRequest,
     ) -> Reply<AddOffsetsToTxnResponse> {
-        let id = request.transactional_id.clone();
-        let request = Request::AddOffsets(request);
-        let answer = node
-            .coordinators
-            .transactions
-            .submit(node, &id, context.version, request);
+        let version = context.version;
+        if node.coordinators.groups.partitions().is_some() {
+            return Reply::later(answer(submit(node, version, request)));
+        }
         let node = Arc::clone(node);
         Reply::later(async move {
-            // The offsets follow at once; where they go has to be there by then.
+            // Where the group's offsets go is known when their topic is there.
             if let Err(error) = node.coordinators.groups.ensure(&node).await {
                 tracing::warn!(%error, "no topic for offsets yet");
+                return AddOffsetsToTxnResponse {
+                    error_code: ErrorCode::CoordinatorNotAvailable.code(),
+                    ..Default::default()
+                };
             }
-            own_kind(match answer.await {
-                Response::AddOffsets(response) => Some(response),
-                _ => None,
-            })
+            answer(submit(&node, version, request)).await
         })
     }
+}
+
+fn submit(
+    node: &Arc<Node>,
+    version: i16,
+    request: AddOffsetsToTxnRequest,
+) -> BoxFuture<'static, Response> {
+    let id = request.transactional_id.clone();
+    let partition = offsets_partition(node, &request.group_id);
+    let request = Request::AddOffsets { request, partition };
+    let transactions = &node.coordinators.transactions;
+    transactions.submit(node, &id, version, request)
+}
+
+async fn answer(answer: BoxFuture<'static, Response>) -> AddOffsetsToTxnResponse {
+    own_kind(match answer.await {
+        Response::AddOffsets(response) => Some(response),
+        _ => None,
+    })
 }

@@ -46,12 +46,13 @@ pub(super) fn client(context: &RequestContext) -> Client {
     }
 }
 
-/// The partition of `__consumer_offsets` that is or will be the group's.
+/// The partition of `__consumer_offsets` that is the group's, or will be if nobody makes the topic
+/// with another number of partitions.
 pub(super) fn offsets_partition(node: &Node, group_id: &str) -> i32 {
-    let count = node.coordinators.groups.partitions().map_or(
-        node.config.settings.offsets_topic_partitions,
-        |partitions| i32::try_from(partitions.len()).unwrap_or(i32::MAX),
-    );
+    let count = match node.coordinators.groups.partitions() {
+        Some(partitions) => i32::try_from(partitions.len()).unwrap_or(i32::MAX),
+        None => node.config.settings.offsets_topic_partitions,
+    };
     group_partition(group_id, count)
 }
 

@@ -1,6 +1,7 @@
 //! TxnOffsetCommit: positions of a group as part of a transaction (KIP-98, KIP-447).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_coordination::ProducerIdentity;
 use headwater_coordination::groups::{Request, Response};
@@ -119,7 +120,7 @@ fn enter_transaction(
     match support(context.version) {
         WriteSupport::Add => {
             let partitions = [(CONSUMER_OFFSETS.to_owned(), [partition].into())];
-            coordinators.join_transaction(node, writer, partitions.into())
+            coordinators.join_transaction(node, writer, partitions.into(), Duration::ZERO)
         }
         WriteSupport::Plain | WriteSupport::AbortableError => coordinators
             .verify_in_transaction(node, writer, CONSUMER_OFFSETS, partition)

@@ -150,18 +150,11 @@ fn empty_groups(node: &Node) -> GroupCoordinator {
 }
 
 fn empty_transactions(node: &Node) -> TransactionCoordinator {
-    let topics = node.topics.load();
-    let offsets_topic_partitions = topics
-        .by_name(CONSUMER_OFFSETS)
-        .map_or(node.config.settings.offsets_topic_partitions, |topic| {
-            topic.image.partition_count()
-        });
     let settings = &node.config.settings;
     let config = TransactionConfig {
         max_timeout: settings.transaction_max_timeout,
         id_expiration: settings.transactional_id_expiration,
         expiration_check_interval: settings.transactional_id_check_interval,
-        offsets_topic_partitions,
         ..TransactionConfig::default()
     };
     TransactionCoordinator::new(config, COORDINATOR_EPOCH)

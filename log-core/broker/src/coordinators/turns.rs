@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use headwater_env::Now;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -25,6 +27,7 @@ struct Last {
 pub(crate) struct Turn {
     turns: Arc<Turns>,
     transactional_id: String,
+    arrived: Now,
     number: u64,
     before: Option<oneshot::Receiver<()>>,
     _over: oneshot::Sender<()>,
@@ -36,8 +39,8 @@ impl Turns {
         self.last.lock().contains_key(transactional_id)
     }
 
-    /// Queues up.
-    pub(crate) fn enter(self: &Arc<Self>, transactional_id: &str) -> Turn {
+    /// Queues up what arrives now.
+    pub(crate) fn enter(self: &Arc<Self>, transactional_id: &str, now: Now) -> Turn {
         let (end, over) = oneshot::channel();
         let mut last = self.last.lock();
         let before = last.remove(transactional_id);
@@ -46,6 +49,7 @@ impl Turns {
         Turn {
             turns: Arc::clone(self),
             transactional_id: transactional_id.to_owned(),
+            arrived: now,
             number,
             before: before.map(|before| before.over),
             _over: end,
@@ -60,6 +64,12 @@ impl Turn {
             // It ends by being dropped.
             drop(before.await);
         }
+    }
+
+    /// How long ago it arrived. Those in the queue share their time: each may wait for so much less,
+    /// or the last would wait for all of them together.
+    pub(crate) fn waited(&self, now: Now) -> Duration {
+        now.since(self.arrived)
     }
 }
 
@@ -83,15 +93,15 @@ mod tests {
 
     #[test]
     fn turns_come_one_after_the_other() {
-        let turns = Arc::new(Turns::default());
-        let mut first = turns.enter("a");
-        let mut second = turns.enter("a");
-        let mut other = turns.enter("b");
+        let (turns, now) = (Arc::new(Turns::default()), Now::default());
+        let mut first = turns.enter("a", now);
+        let mut second = turns.enter("a", now);
+        let mut other = turns.enter("b", now);
         assert!(first.come().now_or_never().is_some());
         assert!(other.come().now_or_never().is_some());
         assert!(second.come().now_or_never().is_none());
         drop(first);
-        let mut third = turns.enter("a");
+        let mut third = turns.enter("a", now);
         assert!(third.come().now_or_never().is_none());
         drop(second);
         assert!(third.come().now_or_never().is_some());

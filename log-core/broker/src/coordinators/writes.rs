@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -57,7 +58,8 @@ impl WriteSupport {
 }
 
 impl Coordinators {
-    /// Makes partitions, by topic, part of the writer's transaction.
+    /// Makes partitions, by topic, part of the writer's transaction. What the write has `waited` for
+    /// others is taken off the time for which it may wait for the end of the transaction before.
     ///
     /// If it returns without an error, what is written next is in the journal behind whatever had
     /// to be written down for it, so nothing else has to be waited for.
@@ -69,12 +71,14 @@ impl Coordinators {
         node: &Arc<Node>,
         writer: Writer<'_>,
         partitions: BTreeMap<String, BTreeSet<i32>>,
+        waited: Duration,
     ) -> Result<(), NotJoined> {
         let may_wait = has_relaxed(node, &partitions);
         let request = WriteInTransaction {
             transactional_id: writer.transactional_id.to_owned(),
             producer: writer.producer,
             partitions,
+            waited,
         };
         // What is written to a partition that is not journaled may be on disk before the journal
         // is: it waits for that.

@@ -82,6 +82,24 @@ async fn offsets_are_part_of_the_transaction() {
     node.becomes_committed(0, 9).await;
 }
 
+/// The coordinator of transactions is there before the topic for offsets, whose number of partitions
+/// is not what the broker would have chosen.
+#[tokio::test]
+async fn offsets_go_where_the_topic_for_them_has_them() {
+    let node = Node::start().await;
+    let producer = node.init(60_000).await.expect("a producer");
+    assert_eq!(node.add(producer, 0).await, ErrorCode::None);
+    assert_eq!(node.end(producer, true).await, ErrorCode::None);
+    let compacted = [("cleanup.policy", "compact")];
+    node.create_topic("__consumer_offsets", &compacted).await;
+    assert_eq!(node.add_offsets(producer).await, ErrorCode::None);
+    assert_eq!(node.txn_commit(producer, 0, 9).await, ErrorCode::None);
+    assert_eq!(node.end(producer, true).await, ErrorCode::None);
+    node.becomes_committed(0, 9).await;
+    let node = node.restart().await;
+    assert_eq!(node.committed(0).await, Ok(9));
+}
+
 #[tokio::test]
 async fn what_was_not_added_is_refused() {
     let node = Node::start().await;

@@ -2,6 +2,7 @@
 //! or grows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::add_offsets_to_txn::{
@@ -19,7 +20,6 @@ use super::errors;
 use super::input::WriteInTransaction;
 use super::parked::{Add, AddedBy, Parked, Waiting, park};
 use super::transaction::{Partitions, Protocol, State, Transaction, TransactionalId};
-use crate::placement::group_partition;
 use crate::{ProducerIdentity, Time, Token};
 
 /// The topic that holds the offsets of groups.
@@ -53,6 +53,7 @@ impl TransactionCoordinator {
         let parked = Parked {
             token,
             version,
+            until: self.config.wait_until(time, Duration::ZERO),
             request: Waiting::Add(add),
         };
         self.add_to(&request.v3_and_below_transactional_id, parked, time, out);
@@ -63,10 +64,10 @@ impl TransactionCoordinator {
         token: Token,
         version: i16,
         request: AddOffsetsToTxnRequest,
+        partition: i32,
         time: Time,
         out: &mut Vec<Effect>,
     ) {
-        let partition = group_partition(&request.group_id, self.config.offsets_topic_partitions);
         let add = Add {
             producer: ProducerIdentity {
                 id: request.producer_id,
@@ -78,6 +79,7 @@ impl TransactionCoordinator {
         let parked = Parked {
             token,
             version,
+            until: self.config.wait_until(time, Duration::ZERO),
             request: Waiting::Add(add),
         };
         self.add_to(&request.transactional_id, parked, time, out);
@@ -98,6 +100,7 @@ impl TransactionCoordinator {
         let parked = Parked {
             token,
             version: WRITE_VERSION,
+            until: self.config.wait_until(time, request.waited),
             request: Waiting::Add(add),
         };
         self.add_to(&request.transactional_id, parked, time, out);

@@ -1,5 +1,7 @@
 //! EndTxn, and what follows from it.
 
+use std::time::Duration;
+
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::end_txn::{EndTxnRequest, EndTxnResponse};
 
@@ -48,6 +50,7 @@ impl TransactionCoordinator {
         let parked = Parked {
             token,
             version,
+            until: cx.config.wait_until(time, Duration::ZERO),
             request: waiting,
         };
         match find(transactions, &request_id) {

@@ -73,7 +73,7 @@ pub(super) fn refusal(request: Request, version: i16, code: ErrorCode) -> Respon
         Request::Write(_) => Response::Write(code),
         Request::Describe { .. } | Request::List(_) => Response::Transactions(Err(code)),
         Request::InitProducerId { .. } => init_producer_id(version, code),
-        Request::AddOffsets(_) => Response::AddOffsets(AddOffsetsToTxnResponse {
+        Request::AddOffsets { .. } => Response::AddOffsets(AddOffsetsToTxnResponse {
             error_code: code.code(),
             ..Default::default()
         }),

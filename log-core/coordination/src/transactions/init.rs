@@ -1,5 +1,7 @@
 //! InitProducerId: a producer comes into being, or comes back.
 
+use std::time::Duration;
+
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
@@ -54,6 +56,7 @@ impl TransactionCoordinator {
         let parked = Parked {
             token,
             version,
+            until: cx.config.wait_until(time, Duration::ZERO),
             request: Waiting::Init { request },
         };
         init(&mut cx, transaction, parked);

@@ -1,6 +1,7 @@
 //! What a transaction coordinator is stepped with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use headwater_wire::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
 use headwater_wire::messages::add_partitions_to_txn::AddPartitionsToTxnRequest;
@@ -26,7 +27,13 @@ pub enum Request {
     /// of an ongoing transaction (KIP-890). The caller has checked that the partitions exist.
     AddPartitions(AddPartitionsToTxnRequest),
     /// AddOffsetsToTxn.
-    AddOffsets(AddOffsetsToTxnRequest),
+    AddOffsets {
+        /// The request.
+        request: AddOffsetsToTxnRequest,
+        /// The partition of `__consumer_offsets` that holds the group, which becomes part of the
+        /// transaction.
+        partition: i32,
+    },
     /// EndTxn.
     End(EndTxnRequest),
     /// Produce or TxnOffsetCommit, whose partitions become part of the transaction before
@@ -47,6 +54,9 @@ pub struct WriteInTransaction {
     pub producer: ProducerIdentity,
     /// Where, by topic.
     pub partitions: BTreeMap<String, BTreeSet<i32>>,
+    /// How long it has waited for writes before it. Counts towards
+    /// [`completion_wait`](super::TransactionConfig::completion_wait).
+    pub waited: Duration,
 }
 
 /// Which transactions ListTransactions asks for (KIP-664, KIP-994).

@@ -6,13 +6,15 @@ use headwater_wire::messages::init_producer_id::InitProducerIdRequest;
 use super::coordinator::{Cx, TimerKey};
 use super::errors;
 use super::transaction::{Partitions, Transaction};
-use crate::{ProducerIdentity, Token};
+use crate::{Now, ProducerIdentity, Token};
 
 /// A request and what is needed to answer it later.
 #[derive(Clone, Debug)]
 pub(super) struct Parked {
     pub(super) token: Token,
     pub(super) version: i16,
+    /// When it is answered at the latest.
+    pub(super) until: Now,
     pub(super) request: Waiting,
 }
 
@@ -47,18 +49,18 @@ pub(super) enum AddedBy {
     Write,
 }
 
-/// Keeps the request until the transaction completes, for a bounded time.
+/// Keeps the request until the transaction completes, or its time is over.
 pub(super) fn park(cx: &mut Cx<'_>, transaction: &mut Transaction, parked: Parked) {
-    let wait = cx.config.completion_wait;
-    if wait.is_zero() || transaction.parked.len() >= cx.config.waiting_max {
+    let is_late = parked.until <= cx.time.now;
+    if is_late || transaction.parked.len() >= cx.config.waiting_max {
         refuse(cx, transaction, parked);
         return;
     }
-    if transaction.parked.is_empty() {
-        cx.timers.set(
-            TimerKey::Parked(transaction.id.clone()),
-            cx.time.now.after(wait),
-        );
+    // The first whose time is over takes the others along: an end must not be left behind without
+    // the beginning that it follows.
+    let key = TimerKey::Parked(transaction.id.clone());
+    if cx.timers.at(&key).is_none_or(|at| parked.until < at) {
+        cx.timers.set(key, parked.until);
     }
     transaction.parked.push_back(parked);
 }

@@ -82,7 +82,9 @@ impl TransactionCoordinator {
             Request::AddPartitions(request) => {
                 self.add_partitions(token, version, request, time, out);
             }
-            Request::AddOffsets(request) => self.add_offsets(token, version, request, time, out),
+            Request::AddOffsets { request, partition } => {
+                self.add_offsets(token, version, request, partition, time, out);
+            }
             Request::End(request) => self.end(token, version, request, time, out),
             Request::Write(request) => self.add_written(token, request, time, out),
             Request::Describe(id) => self.describe(token, &id, time, out),

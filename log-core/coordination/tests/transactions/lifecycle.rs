@@ -10,7 +10,7 @@ use headwater_wire::messages::add_partitions_to_txn::{
 };
 use headwater_wire::messages::init_producer_id::InitProducerIdRequest;
 
-use crate::world::{ID, TOPIC, World, adding, adding_offsets, ending, error};
+use crate::world::{ID, TOPIC, World, adding, adding_offsets, ending, error, write_in};
 
 #[test]
 fn a_producer_without_transactions_gets_a_fresh_id() {
@@ -138,6 +138,45 @@ fn nobody_waits_for_ever() {
     let next = world.send(3, adding(ID, producer, &[5]));
     world.pass(Duration::from_secs(5));
     assert_eq!(world.take_code(next), ErrorCode::ConcurrentTransactions);
+}
+
+#[test]
+fn what_a_write_has_waited_before_counts() {
+    let mut world = World::new();
+    let producer = world.init();
+    world.add(producer, &[0]);
+    world.writes_markers = false;
+    world.end(producer, true);
+    let write = |world: &mut World, waited: u64| {
+        let mut write = write_in(producer, &[5]);
+        write.waited = Duration::from_secs(waited);
+        world.send(11, Request::Write(write))
+    };
+    let first = write(&mut world, 4);
+    world.pass(Duration::from_millis(999));
+    assert!(!world.is_answered(first));
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.take_code(first), ErrorCode::ConcurrentTransactions);
+    let late = write(&mut world, 5);
+    assert_eq!(world.take_code(late), ErrorCode::ConcurrentTransactions);
+}
+
+#[test]
+fn the_first_whose_time_is_over_ends_the_wait_of_all() {
+    let mut world = World::new();
+    let producer = world.init();
+    world.add(producer, &[0]);
+    world.writes_markers = false;
+    world.end(producer, true);
+    let next = world.send(3, adding(ID, producer, &[5]));
+    let mut write = write_in(producer, &[6]);
+    write.waited = Duration::from_secs(3);
+    let write = world.send(11, Request::Write(write));
+    let end = world.send(3, ending(ID, producer, true));
+    world.pass(Duration::from_secs(2));
+    for token in [next, write, end] {
+        assert_eq!(world.take_code(token), ErrorCode::ConcurrentTransactions);
+    }
 }
 
 #[test]

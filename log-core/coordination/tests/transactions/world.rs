@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use headwater_coordination::placement::group_partition;
 use headwater_coordination::transactions::{
     Effect, Input, Request, Response, TransactionConfig, TransactionCoordinator,
     WriteInTransaction, WriteMarkers,
@@ -401,16 +402,19 @@ pub(crate) fn write_in(producer: ProducerIdentity, partitions: &[i32]) -> WriteI
         transactional_id: ID.to_owned(),
         producer,
         partitions: [(TOPIC.to_owned(), partitions.iter().copied().collect())].into(),
+        waited: Duration::ZERO,
     }
 }
 
 pub(crate) fn adding_offsets(producer: ProducerIdentity, group: &str) -> Request {
-    Request::AddOffsets(AddOffsetsToTxnRequest {
+    let request = AddOffsetsToTxnRequest {
         transactional_id: ID.to_owned(),
         producer_id: producer.id,
         producer_epoch: producer.epoch,
         group_id: group.to_owned(),
-    })
+    };
+    let partition = group_partition(group, 50);
+    Request::AddOffsets { request, partition }
 }
 
 pub(crate) fn ending(id: &str, producer: ProducerIdentity, committed: bool) -> Request {

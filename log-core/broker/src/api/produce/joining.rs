@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_coordination::ProducerIdentity;
 use headwater_wire::ErrorCode;
@@ -27,6 +28,7 @@ struct Transactional {
 
 /// Checks what the batches of a request say of transactions, and has partitions that the request
 /// is the first to write to added to its transaction, where the client leaves that to the write.
+/// It has `waited` for others of its transaction.
 ///
 /// # Errors
 /// `Err(Ok(code))` refuses the whole request. `Err(Err(NotJoined))` is about the partitions that
@@ -35,6 +37,7 @@ pub(super) fn join(
     node: &Arc<Node>,
     context: &RequestContext,
     request: &ProduceRequest,
+    waited: Duration,
 ) -> Result<(), Result<ErrorCode, NotJoined>> {
     let found = transactional(&node.topics.load(), request);
     let transactional_id = request.transactional_id.as_deref();
@@ -59,7 +62,7 @@ pub(super) fn join(
         producer: ProducerIdentity { id, epoch },
     };
     node.coordinators
-        .join_transaction(node, writer, found.firsts)
+        .join_transaction(node, writer, found.firsts, waited)
         .map_err(Err)
 }
 

@@ -52,7 +52,7 @@ impl Handler for Produce {
         {
             return append_later(node, context, request, None);
         }
-        let joined = joining::join(node, context, &request);
+        let joined = joining::join(node, context, &request, Duration::ZERO);
         match joined {
             Ok(()) => append(node, context, &request, Ok(())),
             Err(Ok(code)) => refuse(&request, code),
@@ -73,7 +73,7 @@ fn append_later(
     joined: Option<Joined>,
 ) -> Reply<ProduceResponse> {
     let id = request.transactional_id.as_deref().unwrap_or_default();
-    let mut turn = node.coordinators.produces.enter(id);
+    let mut turn = node.coordinators.produces.enter(id, node.clock.now());
     // With acks=0 nobody waits for what becomes of it, so nobody is told. Kafka's clients do not
     // send transactions so.
     let is_wanted = request.acks != 0;
@@ -82,7 +82,7 @@ fn append_later(
         turn.come().await;
         let joined = match joined {
             Some(joined) => joined.await,
-            None => match joining::join(&node, &context, &request) {
+            None => match joining::join(&node, &context, &request, turn.waited(node.clock.now())) {
                 Ok(()) => Ok(()),
                 Err(Ok(code)) => return all(&request, |_| Outcome::refused(code)),
                 Err(Err(NotJoined::Refused(code))) => Err(code),
