@@ -1,9 +1,10 @@
 //! Transactions of version 2: writes add their partitions, ends give new epochs (KIP-890).
 
+use bytes::Bytes;
 use futures::future::join_all;
 use headwater_wire::ErrorCode;
 
-use crate::node::{Node, Producer};
+use crate::node::{Node, Producer, TOPIC, batch};
 
 const NAMED: i16 = 12;
 
@@ -186,4 +187,30 @@ async fn a_write_to_an_internal_topic_is_no_part_of_a_transaction() {
         Err(ErrorCode::InvalidTxnState),
         "nothing was begun"
     );
+}
+
+/// As in Kafka a partition joins before its batch is looked at, unless that is no batch at all.
+#[tokio::test]
+async fn a_batch_that_is_refused_by_its_partition_has_joined() {
+    let node = Node::start().await;
+    let producer = node.init(60_000).await.expect("a producer");
+    let one = batch(producer, 0, "x");
+    let two = Bytes::from([one.as_ref(), one.as_ref()].concat());
+    assert_eq!(
+        node.produce_records(TOPIC, NAMED, 0, two).await,
+        ErrorCode::InvalidRecord
+    );
+    assert_eq!(
+        node.end_v2(producer, true).await,
+        Err(ErrorCode::InvalidTxnState),
+        "nothing was begun"
+    );
+    let mut damaged = one.to_vec();
+    *damaged.last_mut().expect("it has a record") ^= 1;
+    assert_eq!(
+        node.produce_records(TOPIC, NAMED, 0, Bytes::from(damaged))
+            .await,
+        ErrorCode::CorruptMessage
+    );
+    node.end_v2(producer, true).await.expect("it was begun");
 }

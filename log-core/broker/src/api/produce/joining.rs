@@ -10,6 +10,7 @@ use headwater_wire::messages::produce::ProduceRequest;
 use headwater_wire::records::BatchHeader;
 
 use super::append::support;
+use super::validate::only_batch;
 use crate::context::RequestContext;
 use crate::coordinators::{NotJoined, WriteSupport, Writer};
 use crate::internal_topics;
@@ -39,7 +40,7 @@ pub(super) fn join(
     request: &ProduceRequest,
     waited: Duration,
 ) -> Result<(), Result<ErrorCode, NotJoined>> {
-    let found = transactional(&node.topics.load(), request);
+    let found = transactional(&node.topics.load(), request, context.version);
     let transactional_id = request.transactional_id.as_deref();
     if found.is_transactional && transactional_id.is_none() {
         // As for an id that the client has no right to.
@@ -66,7 +67,7 @@ pub(super) fn join(
         .map_err(Err)
 }
 
-fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
+fn transactional(topics: &TopicMap, request: &ProduceRequest, version: i16) -> Transactional {
     let mut found = Transactional::default();
     for topic in &request.topic_data {
         for data in &topic.partition_data {
@@ -76,7 +77,9 @@ fn transactional(topics: &TopicMap, request: &ProduceRequest) -> Transactional {
                 continue;
             }
             found.is_transactional = true;
-            if !header.has_producer_id() {
+            // As in Kafka, what is no batch by itself takes no part, and what is found wrong with one
+            // when it is laid before its log comes too late: its partition has joined by then.
+            if !header.has_producer_id() || only_batch(data.records.as_ref(), version).is_err() {
                 continue;
             }
             let (id, epoch) = (header.producer_id, header.producer_epoch);
