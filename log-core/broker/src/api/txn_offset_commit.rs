@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use headwater_coordination::ProducerIdentity;
 use headwater_coordination::groups::{Request, Response};
 use headwater_wire::ErrorCode;
@@ -45,27 +47,69 @@ impl Handler for TxnOffsetCommit {
         if request.group_id.is_empty() {
             return Reply::Now(refusal(&request, |_, _| Some(ErrorCode::InvalidGroupId)));
         }
-        match enter_transaction(node, context, &request) {
-            Ok(()) => {
-                let answer = commit(node, context, request);
-                Reply::later(async { with(answer.await, refused) })
-            }
-            Err(NotJoined::Refused(code)) => {
+        if node.coordinators.groups.partitions().is_none() {
+            let (node, context) = (Arc::clone(node), context.clone());
+            return Reply::later(async move {
+                // Where the group's offsets go is known when their topic is there.
+                let response = match node.coordinators.groups.ensure(&node).await {
+                    Ok(()) => enter_and_commit(&node, &context, request).await,
+                    Err(error) => {
+                        tracing::warn!(%error, "no topic for offsets yet");
+                        refusal(&request, |_, _| Some(ErrorCode::CoordinatorNotAvailable))
+                    }
+                };
+                with(response, refused)
+            });
+        }
+        let answer = enter_and_commit(node, context, request);
+        Reply::later(async { with(answer.await, refused) })
+    }
+}
+
+/// Offsets are taken only into a transaction that goes on and that the group was added to, so that
+/// a request that arrives late leaves nothing pending; clients of version 2 leave it to this
+/// request to add it (KIP-890). Takes its place in the order of requests before it returns.
+fn enter_and_commit(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    request: TxnOffsetCommitRequest,
+) -> BoxFuture<'static, TxnOffsetCommitResponse> {
+    let writer = Writer {
+        transactional_id: &request.transactional_id,
+        producer: ProducerIdentity {
+            id: request.producer_id,
+            epoch: request.producer_epoch,
+        },
+    };
+    let partition = offsets_partition(node, &request.group_id);
+    let coordinators = &node.coordinators;
+    if support(context.version) != WriteSupport::Add {
+        // The next transaction has the same epoch: what came after the end of this one would be
+        // taken for a part of the next.
+        let place = (CONSUMER_OFFSETS, partition);
+        let write = || commit(node, context, request.clone());
+        return match coordinators.verify_in_transaction(node, writer, place, write) {
+            Ok(answer) => answer.boxed(),
+            Err(code) => {
                 let response = refusal(&request, |_, _| Some(client_code(context, code)));
-                Reply::Now(with(response, refused))
+                std::future::ready(response).boxed()
             }
-            Err(NotJoined::Wait(joined)) => {
-                let (node, context) = (Arc::clone(node), context.clone());
-                Reply::later(async move {
-                    let response = match joined.await {
-                        Ok(()) => commit(&node, &context, request).await,
-                        Err(code) => refusal(&request, |_, _| Some(client_code(&context, code))),
-                    };
-                    with(response, refused)
-                })
-            }
+        };
+    }
+    let partitions = [(CONSUMER_OFFSETS.to_owned(), [partition].into())].into();
+    let joined = match coordinators.join_transaction(node, writer, partitions, Duration::ZERO) {
+        Ok(()) => return commit(node, context, request).boxed(),
+        Err(NotJoined::Refused(code)) => std::future::ready(Err(code)).boxed(),
+        Err(NotJoined::Wait(joined)) => joined,
+    };
+    let (node, context) = (Arc::clone(node), context.clone());
+    async move {
+        match joined.await {
+            Ok(()) => commit(&node, &context, request).await,
+            Err(code) => refusal(&request, |_, _| Some(client_code(&context, code))),
         }
     }
+    .boxed()
 }
 
 fn commit(
@@ -98,34 +142,6 @@ fn with(
         }
     }
     response
-}
-
-/// Offsets are taken only into a transaction that goes on and that the group was added to, so that
-/// a request that arrives late leaves nothing pending; clients of version 2 leave it to this
-/// request to add it (KIP-890).
-fn enter_transaction(
-    node: &Arc<Node>,
-    context: &RequestContext,
-    request: &TxnOffsetCommitRequest,
-) -> Result<(), NotJoined> {
-    let writer = Writer {
-        transactional_id: &request.transactional_id,
-        producer: ProducerIdentity {
-            id: request.producer_id,
-            epoch: request.producer_epoch,
-        },
-    };
-    let partition = offsets_partition(node, &request.group_id);
-    let coordinators = &node.coordinators;
-    match support(context.version) {
-        WriteSupport::Add => {
-            let partitions = [(CONSUMER_OFFSETS.to_owned(), [partition].into())];
-            coordinators.join_transaction(node, writer, partitions.into(), Duration::ZERO)
-        }
-        WriteSupport::Plain | WriteSupport::AbortableError => coordinators
-            .verify_in_transaction(node, writer, CONSUMER_OFFSETS, partition)
-            .map_err(NotJoined::Refused),
-    }
 }
 
 /// What clients of a version know about transactions (KIP-890).

@@ -108,27 +108,28 @@ impl Coordinators {
     }
 
     /// Checks that the partition is in the writer's transaction and that this goes on
-    /// (`transaction.partition.verification.enable`).
+    /// (`transaction.partition.verification.enable`), and lets `write` before it can end.
     ///
     /// # Errors
     /// The coordinator's code.
-    pub(crate) fn verify_in_transaction(
+    pub(crate) fn verify_in_transaction<R>(
         &self,
         node: &Node,
         writer: Writer<'_>,
-        topic: &str,
-        partition: i32,
-    ) -> Result<(), ErrorCode> {
+        (topic, partition): (&str, i32),
+        write: impl FnOnce() -> R,
+    ) -> Result<R, ErrorCode> {
         if !node.settings().transaction_partition_verification {
-            return Ok(());
+            return Ok(write());
         }
         let id = writer.transactional_id;
         match self.transactions.partition(id) {
             // Nobody has begun a transaction here.
             None => Err(ErrorCode::InvalidProducerIdMapping),
-            Some(coordinator) => {
-                coordinator.look(|machine| machine.verify(id, writer.producer, topic, partition))
-            }
+            Some(coordinator) => coordinator.look(|machine| {
+                machine.verify(id, writer.producer, topic, partition)?;
+                Ok(write())
+            }),
         }
     }
 }

@@ -199,7 +199,7 @@ impl<'a> Appending<'a> {
                 };
                 let topic = &located.topic.image.name;
                 let coordinators = &self.node.coordinators;
-                coordinators.verify_in_transaction(self.node, writer, topic, index)
+                coordinators.verify_in_transaction(self.node, writer, (topic, index), || ())
             };
             (verified, Write::Verified(verification))
         };
