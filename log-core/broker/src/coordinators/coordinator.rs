@@ -91,7 +91,12 @@ impl<M: Machine> Coordinator<M> {
         };
         let mut phase = self.phase.lock();
         match &mut *phase {
-            Phase::Open(partitions) => waiting.submit(partitions),
+            Phase::Open(partitions) => {
+                let partitions = Arc::clone(partitions);
+                // A step may wait for room in the journal: partitions do not wait for each other.
+                drop(phase);
+                waiting.submit(&partitions);
+            }
             Phase::Creating(queue) if queue.len() >= WAITING_MAX => {
                 waiting.refuse(ErrorCode::CoordinatorLoadInProgress);
             }
@@ -101,7 +106,6 @@ impl<M: Machine> Coordinator<M> {
                 self.spawn_creation(node);
             }
         }
-        drop(phase);
         arrival(answer)
     }
 
