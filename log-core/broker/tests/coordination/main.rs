@@ -9,6 +9,8 @@ mod foreign_markers;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod hanging;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod offsets;
