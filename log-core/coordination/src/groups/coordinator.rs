@@ -164,12 +164,12 @@ impl Cx<'_> {
     /// group wait for the last.
     pub(super) fn append_in_batches(&mut self, group: &mut Group, records: Vec<Record>) {
         let mut batch = Vec::new();
-        let mut size = 0;
+        let mut size = BATCH_OVERHEAD;
         for record in records {
             let next = size_of_record(&record);
             if !batch.is_empty() && size + next > self.config.max_append_bytes {
                 group.written = self.append(Append::Records(std::mem::take(&mut batch)));
-                size = 0;
+                size = BATCH_OVERHEAD;
             }
             size += next;
             batch.push(record);

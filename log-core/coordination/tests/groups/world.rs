@@ -10,7 +10,7 @@ use headwater_coordination::groups::{
     TopicsView,
 };
 use headwater_coordination::{
-    Append, AppendId, LogEntry, Marker, Now, ProducerIdentity, Time, Timestamp, Token,
+    Append, AppendId, LogEntry, Marker, Now, ProducerIdentity, Record, Time, Timestamp, Token,
 };
 use headwater_wire::ErrorCode;
 use headwater_wire::internal;
@@ -185,7 +185,11 @@ impl World {
         for effect in effects {
             self.effects.push(effect.clone());
             match effect {
-                Effect::Append { id, append } => self.log.push((id, append)),
+                Effect::Append { id, append } => {
+                    // What the log refuses fails every group of the partition.
+                    assert!(size_of(&append) <= self.config.max_append_bytes);
+                    self.log.push((id, append));
+                }
                 Effect::Reply { token, response } => {
                     assert!(
                         self.replies.insert(token, response).is_none(),
@@ -427,6 +431,17 @@ impl World {
             .expect("offsets can be fetched")
             .0
     }
+}
+
+/// Bytes of a batch, without the lengths in its records.
+fn size_of(append: &Append) -> usize {
+    const HEADER: usize = 61;
+    let (Append::Records(records) | Append::Transactional(_, records)) = append else {
+        return HEADER;
+    };
+    let of_record =
+        |record: &Record| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+    HEADER + records.iter().map(of_record).sum::<usize>()
 }
 
 pub(crate) fn load(machine: &mut GroupCoordinator, append: &Append) {

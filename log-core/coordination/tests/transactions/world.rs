@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use headwater_coordination::placement::group_partition;
 use headwater_coordination::transactions::{
     Effect, Input, Request, Response, TransactionConfig, TransactionCoordinator,
     WriteInTransaction, WriteMarkers,
 };
 use headwater_coordination::{
-    Append, AppendId, LogEntry, Marker, Now, ProducerIdentity, Time, Timestamp, Token,
+    Append, AppendId, LogEntry, Marker, Now, ProducerIdentity, Record, Time, Timestamp, Token,
 };
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::add_offsets_to_txn::AddOffsetsToTxnRequest;
@@ -129,7 +130,11 @@ impl World {
         for effect in effects {
             self.effects.push(effect.clone());
             match effect {
-                Effect::Append { id, append } => self.log.push((id, append)),
+                Effect::Append { id, append } => {
+                    // What the log refuses fails every transaction of the partition.
+                    assert!(size_of(&append) <= self.config.max_append_bytes);
+                    self.log.push((id, append));
+                }
                 Effect::Reply { token, response } => {
                     assert!(
                         self.replies.insert(token, response).is_none(),
@@ -391,6 +396,17 @@ pub(crate) fn adding(id: &str, producer: ProducerIdentity, partitions: &[i32]) -
         }],
         ..Default::default()
     })
+}
+
+/// Bytes of a batch, without the lengths in its records.
+fn size_of(append: &Append) -> usize {
+    const HEADER: usize = 61;
+    let Append::Records(records) = append else {
+        panic!("not records: {append:?}")
+    };
+    let of_record =
+        |record: &Record| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+    HEADER + records.iter().map(of_record).sum::<usize>()
 }
 
 pub(crate) fn writing(producer: ProducerIdentity, partitions: &[i32]) -> Request {
