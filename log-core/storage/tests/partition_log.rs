@@ -607,6 +607,35 @@ fn what_a_relaxed_topic_was_told_to_sync_survives_a_power_cut() {
 }
 
 #[test]
+fn relaxed_segments_that_a_killed_process_left_stay_when_they_are_synced() {
+    let disk = SimDisk::new();
+    let config = LogConfig {
+        durability: Durability::Relaxed,
+        ..small_config()
+    };
+    let node = Node::start(&disk, &[]);
+    let log = node.create(id(1, 0), &config);
+    for n in 0..12 {
+        log.append(&[producer_batch(7, 0, n, &[&[b'r'; 300]], false)], CLIENT)
+            .unwrap();
+    }
+    // Neither the bytes of its files nor their names were synced.
+    let killed = disk.image();
+    let node = Node::start(&killed, &[known(id(1, 0), &config)]);
+    let log = node.partition(id(1, 0));
+    assert_eq!(log.log_end_offset(), 12);
+    log.append(&[producer_batch(7, 0, 12, &[b"more"], false)], CLIENT)
+        .unwrap();
+    node.storage.sync(&[Arc::clone(&log)]).unwrap();
+    killed.crash(Survival::Nothing);
+    let node = Node::start(&killed, &[known(id(1, 0), &config)]);
+    assert!(node.recovery.quarantined.is_empty());
+    let log = node.partition(id(1, 0));
+    assert_eq!(log.log_end_offset(), 13);
+    assert_eq!(contents(&log).len(), 13);
+}
+
+#[test]
 fn relaxed_topics_are_acknowledged_at_once_survive_kill_9_and_lose_to_a_power_cut() {
     let disk = SimDisk::new();
     let config = LogConfig {

@@ -437,6 +437,8 @@ impl PartitionLog {
             if let Some(old) = growing {
                 self.close_segment(writer, &old)?;
             }
+            // Behind the checkpoint nobody saw to it that the file keeps its name.
+            writer.unsynced.has_names = true;
             let segment = Segment::existing(&self.core.handles, &self.dir, header);
             self.view.write().segments.push(Arc::clone(&segment));
             is_whole = self.scan_tail(writer, &segment)?;
