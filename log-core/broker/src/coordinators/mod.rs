@@ -106,16 +106,16 @@ impl Coordinators {
     }
 
     /// The partitions of a transaction that have to be synced before it is committed: those whose
-    /// appends are not journaled.
+    /// appends are not journaled. `None` as long as its coordinator is being loaded.
     pub(crate) fn relaxed_in_transaction(
         &self,
         node: &Node,
         transactional_id: &str,
-    ) -> Vec<Arc<PartitionLog>> {
+    ) -> Option<Vec<Arc<PartitionLog>>> {
         let Some(partition) = self.transactions.partition(transactional_id) else {
-            return Vec::new();
+            return Some(Vec::new());
         };
-        partition.look(|machine| {
+        partition.look_if_loaded(|machine| {
             machine
                 .partitions(transactional_id)
                 .filter_map(|(topic, index)| relaxed::log(node, topic, index))

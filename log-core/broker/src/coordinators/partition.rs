@@ -193,6 +193,12 @@ impl<M: Machine> Partition<M> {
         look(&self.state.lock().machine)
     }
 
+    /// Looks at the machine, if that is loaded.
+    pub(super) fn look_if_loaded<R>(&self, look: impl FnOnce(&M) -> R) -> Option<R> {
+        let state = self.state.lock();
+        matches!(state.phase, Phase::Active).then(|| look(&state.machine))
+    }
+
     /// Whether there is nothing to replay.
     pub(super) fn is_log_empty(&self) -> bool {
         self.log.log_start_offset() >= self.log.log_end_offset()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::join;
 use headwater_broker::Environment;
 use headwater_env::sim::{SimDisk, Survival};
 use headwater_wire::ErrorCode;
@@ -13,6 +14,30 @@ fn on(disk: &SimDisk) -> Environment {
         disk: Arc::new(disk.clone()),
         ..Environment::default()
     }
+}
+
+#[tokio::test]
+async fn what_is_committed_while_its_coordinator_is_loaded_survives() {
+    let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+    let disk = SimDisk::new();
+    let node = Node::start_in(&dir, on(&disk)).await;
+    node.create_topic(TOPIC, &[("durability", "relaxed")]).await;
+    let producer = node.init(60_000).await.expect("a producer");
+    assert_eq!(node.add(producer, 0).await, ErrorCode::None);
+    assert_eq!(node.produce(producer, (0, 0), "a").await, ErrorCode::None);
+    // As after kill -9: what was written is there, synced or not.
+    let killed = disk.image();
+    let node = Node::start_in(&dir, on(&killed)).await;
+    // Nothing has run since the start, so the coordinator is not loaded yet.
+    let requests = join(
+        node.produce(producer, (0, 1), "b"),
+        node.end(producer, true),
+    );
+    assert_eq!(requests.await, (ErrorCode::None, ErrorCode::None));
+    let at_commit = killed.image();
+    at_commit.crash(Survival::Nothing);
+    let node = Node::start_in(&dir, on(&at_commit)).await;
+    node.becomes_visible(0, &["a", "b"]).await;
 }
 
 #[tokio::test]
