@@ -13,6 +13,9 @@ use super::topics::create;
 use crate::object::{Look, NULL, ask, object};
 use crate::run::Run;
 
+/// A number that the usual numbers of partitions of `__consumer_offsets` divide.
+const PARTITIONS: u32 = 1600;
+
 /// A member of the consumer protocol.
 #[derive(Debug, Clone)]
 struct Consumer {
@@ -83,16 +86,49 @@ async fn beat(run: &mut Run, member: &mut Consumer, body: Tree) {
     member.learn(&answer);
 }
 
+/// Creates a topic, and waits until the coordinators of the group know it as well: they learn of it
+/// behind all others, and a member that joins before is assigned nothing yet.
+async fn create_for(run: &mut Run, group: &str, topic: &str, partitions: i32) -> Tree {
+    let id = create(run, topic, partitions, &[]).await;
+    let probe = Consumer::new(&neighbour(group), "0f4b7c0e-5f5e-4c1c-9a4e-6a2f0f7a9d11");
+    let body = probe.join(&[topic]);
+    run.settle(ConsumerGroupHeartbeat, 1, body, |answer| {
+        !answer.elements("assignment.topic_partitions").is_empty()
+    })
+    .await;
+    let gone = Consumer { epoch: -1, ..probe };
+    run.settle(ConsumerGroupHeartbeat, 1, gone.beat(false), |_| true)
+        .await;
+    id
+}
+
+/// A group, of no sequence, that is in the same partition of `__consumer_offsets`.
+fn neighbour(group: &str) -> String {
+    let partition = hash(group) % PARTITIONS;
+    (0_u32..)
+        .map(|nth| format!("beside-{group}-{nth}"))
+        .find(|name| hash(name) % PARTITIONS == partition)
+        .unwrap_or_default()
+}
+
+/// What Kafka takes a group's partition from.
+fn hash(group: &str) -> u32 {
+    let hash = group.bytes().fold(0_i32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(byte))
+    });
+    hash.checked_abs().map_or(0, i32::unsigned_abs)
+}
+
 /// Members come, share partitions, commit and go.
 pub(crate) async fn life(run: &mut Run) {
     let name = run.name("t");
     let partitions = run.one(&[1, 2, 4]);
-    let id = create(run, &name, partitions, &[]).await;
+    let group = run.name("c");
+    let id = create_for(run, &group, &name, partitions).await;
     let target = Target {
         name: name.clone(),
         id,
     };
-    let group = run.name("c");
     let mut a = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
     let mut b = Consumer::new(&group, "9e5c9a35-0d0f-4a6e-8f4e-d2ad53e1c0b2");
     if run.once_in(3) {
@@ -195,7 +231,7 @@ async fn wrong(run: &mut Run, member: &mut Consumer, target: &Target) {
 pub(crate) async fn static_member(run: &mut Run) {
     let group = run.name("c");
     let topic = run.name("t");
-    create(run, &topic, 2, &[]).await;
+    create_for(run, &group, &topic, 2).await;
     let mut a = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
     a.instance = Tree::String("here".into());
     let body = a.join(&[&topic]);
@@ -227,8 +263,8 @@ pub(crate) async fn static_member(run: &mut Run) {
 /// Members of the one protocol in a group of the other.
 pub(crate) async fn migration(run: &mut Run) {
     let topic = run.name("t");
-    create(run, &topic, 2, &[]).await;
     let group = run.name("m");
+    create_for(run, &group, &topic, 2).await;
     let mut consumer = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
     let mut classic = Member::new(2, &group, None);
     let subscription = subscription(&topic);
@@ -286,7 +322,7 @@ fn subscription(topic: &str) -> Bytes {
 pub(crate) async fn refused(run: &mut Run) {
     let group = run.name("c");
     let topic = run.name("t");
-    create(run, &topic, 1, &[]).await;
+    create_for(run, &group, &topic, 1).await;
     for _ in 0..10 {
         let version = run.version(ConsumerGroupHeartbeat);
         let member = Consumer::new(&group, "3c1a0d53-8b34-4a6d-a0b6-6f1a58c1f0a1");
@@ -318,4 +354,23 @@ pub(crate) async fn refused(run: &mut Run) {
             .await;
     }
     describe(run, &group).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_is_another_group_of_the_same_partition() {
+        // "polygenelubricants" hashes to the smallest integer of Java.
+        assert_eq!(hash("polygenelubricants"), 0);
+        assert_eq!(hash("Aa"), 2112);
+        for group in ["d5af-1-c", "m"] {
+            let other = neighbour(group);
+            assert_ne!(other, group);
+            for partitions in [1, 4, 50] {
+                assert_eq!(hash(&other) % partitions, hash(group) % partitions);
+            }
+        }
+    }
 }
