@@ -190,12 +190,14 @@ async fn nodes_tell_of_directories_quorum_features_and_leaders() {
     let at = TopicPartition::new(topic.as_str(), 0);
     let node = admin.describe_cluster().await.expect("told").nodes[0].id;
     let asked = Some(std::slice::from_ref(&at));
-    let dirs = admin
-        .describe_log_dirs(&[node], asked)
-        .await
-        .expect("asked");
-    let dirs = dirs[&node].as_ref().expect("described");
-    assert!(dirs.iter().any(|dir| dir.replicas.contains_key(&at)));
+    // A node has a partition a moment after the controller.
+    until("the directory of the partition", || async {
+        let dirs = admin.describe_log_dirs(&[node], asked).await;
+        let dirs = dirs.expect("asked").remove(&node).expect("told");
+        let mut dirs = dirs.expect("described").into_iter();
+        dirs.any(|dir| dir.replicas.contains_key(&at))
+    })
+    .await;
     assert!(admin.describe_log_dirs(&[4711], None).await.is_err());
     let nowhere = HashMap::from([(at.clone(), "/no/such/directory".to_owned())]);
     let moved = admin.alter_replica_log_dirs(node, &nowhere).await;
