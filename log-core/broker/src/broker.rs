@@ -20,6 +20,7 @@ use crate::coordinators::Coordinators;
 use crate::jobs::{self, Housekeeper};
 use crate::listener;
 use crate::live_config::LiveConfig;
+use crate::loggers::{Loggers, NoLoggers};
 use crate::memory::MemoryBudget;
 use crate::metadata::{Command, Outcome};
 use crate::node::Node;
@@ -35,6 +36,8 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
     pub random: Arc<dyn Random>,
+    /// What the process logs, and how much of it (KIP-412). The default has none to see or change.
+    pub loggers: Arc<dyn Loggers>,
 }
 
 impl Default for Environment {
@@ -43,6 +46,7 @@ impl Default for Environment {
             disk: Arc::new(RealDisk::new()),
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(OsRandom),
+            loggers: Arc::new(NoLoggers),
         }
     }
 }
@@ -221,6 +225,7 @@ async fn open_node(
         disk,
         clock,
         random,
+        loggers,
     } = world;
     let cluster_id = cluster_id_of(Arc::clone(&disk), &config, random.as_ref())?;
     let mut options = StorageOptions::new(&config.data_dir, cluster_id.clone(), config.node_id);
@@ -270,6 +275,7 @@ async fn open_node(
         live,
         clock,
         random,
+        loggers,
         storage,
         quorum: Arc::new(quorum),
         topics: Arc::new(topics),

@@ -9,6 +9,7 @@
 //! - [`config`]: configuration of brokers and topics.
 //! - [`metadata`]: what the cluster agrees on; [`quorum`]: how.
 //! - [`coordinators`]: groups and transactions.
+//! - [`loggers`]: what the process logs, as far as clients may change it.
 
 mod api;
 mod broker;
@@ -19,6 +20,7 @@ mod internal_topics;
 mod jobs;
 mod listener;
 mod live_config;
+pub mod loggers;
 mod memory;
 pub mod metadata;
 mod node;

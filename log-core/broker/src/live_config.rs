@@ -39,6 +39,8 @@ pub(crate) enum Source {
     Start = 4,
     /// Built in.
     Default = 5,
+    /// Set on a logger, or inherited from another.
+    Logger = 6,
     /// Set on the client metrics subscription.
     ClientMetrics = 7,
     /// Set on the group.

@@ -15,6 +15,7 @@ use crate::config::{BrokerConfig, BrokerSettings};
 use crate::coordinators::Coordinators;
 use crate::jobs::Housekeeper;
 use crate::live_config::LiveConfig;
+use crate::loggers::Loggers;
 use crate::memory::MemoryBudget;
 use crate::quorum::MetadataQuorum;
 use crate::topics::Topics;
@@ -29,6 +30,7 @@ pub(crate) struct Node {
     pub(crate) live: Arc<LiveConfig>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) loggers: Arc<dyn Loggers>,
     pub(crate) storage: Storage,
     pub(crate) quorum: Arc<dyn MetadataQuorum>,
     pub(crate) topics: Arc<Topics>,

@@ -1,6 +1,6 @@
 //! DescribeConfigs: settings with their sources (KIP-226).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use headwater_wire::ErrorCode;
@@ -9,17 +9,18 @@ use headwater_wire::messages::describe_configs::{
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::configs::{ConfigEntry, Resource, entries};
+use super::configs::{ConfigEntry, Kind, Resource, entries, levels};
 use super::{Handler, Reply};
 use crate::context::RequestContext;
-use crate::live_config::Synonym;
+use crate::live_config::{Source, Synonym};
+use crate::loggers::LogLevel;
 use crate::node::Node;
 use crate::topic_creation::TopicRefused;
 
 pub(crate) struct DescribeConfigs;
 
-/// Resources of the kinds that are there under any name that one request may describe: a name of
-/// few bytes has an answer of thousands.
+/// Resources that one request may describe of the kinds that are there under any name, or as
+/// brokers under any spelling of their id: a name of few bytes has an answer of thousands.
 const ANY_NAME_MAX: usize = 1_000;
 
 /// What the request wants besides names and values.
@@ -82,6 +83,20 @@ fn each_once(named: Vec<DescribeConfigsResource>) -> Vec<DescribeConfigsResource
     resources
 }
 
+/// What there is to tell of a resource.
+enum Found {
+    Settings(Vec<ConfigEntry>),
+    Levels(BTreeMap<String, LogLevel>),
+}
+
+fn find(node: &Node, kind: i8, name: &str) -> Result<Found, TopicRefused> {
+    if kind == Kind::BrokerLogger.code() {
+        return levels(node, name).map(Found::Levels);
+    }
+    let found = Resource::find(node, kind, name)?;
+    Ok(Found::Settings(entries(node, &found)))
+}
+
 fn describe(
     node: &Node,
     resources: Vec<DescribeConfigsResource>,
@@ -89,18 +104,17 @@ fn describe(
 ) -> Vec<DescribeConfigsResult> {
     let mut any_names = 0_usize;
     let describe = |resource: DescribeConfigsResource| {
-        let found = Resource::find(node, resource.resource_type, &resource.resource_name);
-        let has_any_name = matches!(found, Ok(Resource::Group(_) | Resource::ClientMetrics(_)));
+        let has_any_name = Kind::of(resource.resource_type) != Some(Kind::Topic);
         any_names += usize::from(has_any_name);
         let found = if has_any_name && any_names > ANY_NAME_MAX {
             Err(TopicRefused::new(
                 ErrorCode::InvalidRequest,
                 format!(
-                    "one request may describe {ANY_NAME_MAX} groups and client metrics subscriptions; ask again for the others"
+                    "one request may describe {ANY_NAME_MAX} resources that are no topics; ask again for the others"
                 ),
             ))
         } else {
-            found.map(|found| entries(node, &found))
+            find(node, resource.resource_type, &resource.resource_name)
         };
         result(resource, found, detail)
     };
@@ -109,25 +123,45 @@ fn describe(
 
 fn result(
     resource: DescribeConfigsResource,
-    found: Result<Vec<ConfigEntry>, TopicRefused>,
+    found: Result<Found, TopicRefused>,
     detail: Detail,
 ) -> DescribeConfigsResult {
-    let (error_code, error_message, entries) = match found {
-        Ok(entries) => (ErrorCode::None, Some(String::new()), entries),
-        Err(refused) => (refused.code, Some(refused.message), Vec::new()),
-    };
-    let is_wanted = |entry: &ConfigEntry| match &resource.configuration_keys {
+    let is_wanted = |name: &str| match &resource.configuration_keys {
         // None named means all, as none at all does.
-        Some(names) if !names.is_empty() => names.iter().any(|name| name == entry.name),
+        Some(names) if !names.is_empty() => names.iter().any(|wanted| wanted == name),
         _ => true,
     };
-    let configs = entries.into_iter().filter(is_wanted);
+    let (error_code, error_message, configs) = match found {
+        Ok(Found::Settings(entries)) => {
+            let wanted = entries.into_iter().filter(|entry| is_wanted(entry.name));
+            let configs = wanted.map(|entry| described(entry, detail)).collect();
+            (ErrorCode::None, String::new(), configs)
+        }
+        Ok(Found::Levels(levels)) => {
+            let wanted = levels.into_iter().filter(|(logger, _)| is_wanted(logger));
+            let configs = wanted.map(|(logger, level)| described_level(logger, level));
+            (ErrorCode::None, String::new(), configs.collect())
+        }
+        Err(refused) => (refused.code, refused.message, Vec::new()),
+    };
     DescribeConfigsResult {
         error_code: error_code.code(),
-        error_message,
-        configs: configs.map(|entry| described(entry, detail)).collect(),
+        error_message: Some(error_message),
+        configs,
         resource_type: resource.resource_type,
         resource_name: resource.resource_name,
+    }
+}
+
+/// As Kafka shows a level: without a type, and with an empty documentation whether or not it was
+/// asked for.
+fn described_level(logger: String, level: LogLevel) -> DescribeConfigsResourceResult {
+    DescribeConfigsResourceResult {
+        name: logger,
+        value: Some(level.name().to_owned()),
+        config_source: Source::Logger.code(),
+        documentation: Some(String::new()),
+        ..Default::default()
     }
 }
 

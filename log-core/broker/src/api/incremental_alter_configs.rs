@@ -9,18 +9,14 @@ use headwater_wire::messages::incremental_alter_configs::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
-use super::configs::{NamedOnce, Resource, outcome};
+use super::configs::{
+    APPEND, DELETE, Kind, NamedOnce, Resource, SET, SUBTRACT, alter_levels, outcome,
+};
 use super::{Handler, Reply};
 use crate::config::ValueKind;
 use crate::context::RequestContext;
 use crate::node::Node;
 use crate::topic_creation::TopicRefused;
-
-/// What is done to a setting.
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
-const SUBTRACT: i8 = 3;
 
 pub(crate) struct IncrementalAlterConfigs;
 
@@ -65,6 +61,9 @@ async fn alter(
     validate_only: bool,
 ) -> Result<(), TopicRefused> {
     check_form(&resource.configs)?;
+    if resource.resource_type == Kind::BrokerLogger.code() {
+        return alter_levels(node, resource, validate_only);
+    }
     let _one_at_a_time = node.changing_configs.lock().await;
     let found = Resource::named(node, resource.resource_type, &resource.resource_name)?;
     let own = found.own_values(node);

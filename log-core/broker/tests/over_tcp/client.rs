@@ -33,7 +33,14 @@ impl TestBroker {
 
     pub(crate) async fn start_with(configure: impl FnOnce(&mut BrokerConfig)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let broker = start_in(&dir, configure).await;
+        let broker = start_in(&dir, configure, Environment::default()).await;
+        Self { broker, dir }
+    }
+
+    /// Starts a broker in another world than the real one.
+    pub(crate) async fn start_in_world(world: Environment) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let broker = start_in(&dir, |_| {}, world).await;
         Self { broker, dir }
     }
 
@@ -43,18 +50,26 @@ impl TestBroker {
 
     /// Stops the broker and starts another on its directory.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_in_world(Environment::default()).await
+    }
+
+    pub(crate) async fn restart_in_world(self, world: Environment) -> Self {
         self.broker.shutdown().await;
         let Self { broker, dir } = self;
         drop(broker);
-        let broker = start_in(&dir, |_| {}).await;
+        let broker = start_in(&dir, |_| {}, world).await;
         Self { broker, dir }
     }
 }
 
-async fn start_in(dir: &TempDir, configure: impl FnOnce(&mut BrokerConfig)) -> Broker {
+async fn start_in(
+    dir: &TempDir,
+    configure: impl FnOnce(&mut BrokerConfig),
+    world: Environment,
+) -> Broker {
     let mut config = BrokerConfig::new(dir.path(), "127.0.0.1:0");
     configure(&mut config);
-    Broker::start(config, Environment::default())
+    Broker::start(config, world)
         .await
         .expect("the broker starts")
 }

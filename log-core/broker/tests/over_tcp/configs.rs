@@ -15,16 +15,16 @@ use super::client::{Client, TestBroker, batch};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
+pub(super) const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
-const SUBTRACT: i8 = 3;
+pub(super) const SET: i8 = 0;
+pub(super) const DELETE: i8 = 1;
+pub(super) const APPEND: i8 = 2;
+pub(super) const SUBTRACT: i8 = 3;
 
-async fn describe(client: &mut Client, kind: i8, name: &str) -> DescribeConfigsResult {
+pub(super) async fn describe(client: &mut Client, kind: i8, name: &str) -> DescribeConfigsResult {
     let request = DescribeConfigsRequest {
         resources: vec![DescribeConfigsResource {
             resource_type: kind,
@@ -57,7 +57,7 @@ fn synonyms(result: &DescribeConfigsResult, name: &str) -> Vec<(String, i8)> {
         .collect()
 }
 
-async fn alter_on(
+pub(super) async fn alter_on(
     client: &mut Client,
     (kind, resource): (i8, &str),
     changes: &[(i8, &str, Option<&str>)],
@@ -166,7 +166,8 @@ async fn settings_are_shown_with_their_sources() {
     for (kind, name, code) in [
         (BROKER, "2", ErrorCode::InvalidRequest),
         (BROKER, "x", ErrorCode::InvalidRequest),
-        (BROKER_LOGGER, "1", ErrorCode::InvalidRequest),
+        (BROKER_LOGGER, "2", ErrorCode::InvalidRequest),
+        (BROKER_LOGGER, "", ErrorCode::InvalidRequest),
         (GROUP, "", ErrorCode::InvalidRequest),
         (77, "x", ErrorCode::InvalidRequest),
         (TOPIC, "absent", ErrorCode::UnknownTopicOrPartition),

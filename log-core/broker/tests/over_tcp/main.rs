@@ -13,6 +13,7 @@ mod fetch_sessions;
 mod fetching;
 mod hostile;
 mod log_dirs;
+mod loggers;
 mod lookups;
 mod naming;
 mod pipelining;

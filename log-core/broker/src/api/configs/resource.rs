@@ -104,12 +104,12 @@ impl Resource {
             }
             Some(Kind::BrokerLogger) => Err(refuse(
                 ErrorCode::InvalidRequest,
-                "levels of loggers are given when the broker is started, in the environment variable RUST_LOG",
+                "levels of loggers are changed one by one; use IncrementalAlterConfigs",
             )),
             None => Err(refuse(
                 ErrorCode::InvalidRequest,
                 format!(
-                    "resources of type {kind} have no configuration; there are topics (2), brokers (4), client metrics (16) and groups (32)"
+                    "resources of type {kind} have no configuration; there are topics (2), brokers (4), loggers (8), client metrics (16) and groups (32)"
                 ),
             )),
         }
