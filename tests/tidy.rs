@@ -415,3 +415,50 @@ fn documents_have_one_title() {
         assert_eq!(titles, 1, "{name} has {titles} titles");
     }
 }
+
+/// The path of the module that a source file is, such as `headwater_sql::pg::server`.
+fn module(path: &Path) -> String {
+    let shown = shown(path);
+    let (folder, file) = shown.split_once("src/").unwrap();
+    let crate_name = match folder.trim_end_matches('/').rsplit('/').next() {
+        Some("") | None => "headwater".to_owned(),
+        Some(folder) => format!("headwater_{folder}"),
+    };
+    let mut parts: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
+    if parts
+        .last()
+        .is_some_and(|last| matches!(*last, "mod" | "lib" | "main"))
+    {
+        parts.pop();
+    }
+    parts.insert(0, &crate_name);
+    parts.join("::")
+}
+
+#[test]
+fn every_module_that_logs_is_a_known_logger() {
+    let macros = [
+        "error!",
+        "warn!",
+        "info!",
+        "debug!",
+        "trace!",
+        "debug_span!",
+    ];
+    let mut files = Vec::new();
+    for folder in ["src", "log-core", "streams", "connect", "sql"] {
+        sources(&root().join(folder), &mut files);
+    }
+    let logs = |file: &&PathBuf| {
+        let code = code(file);
+        let is_named = |name: &&str| code.contains(&format!("tracing::{name}"));
+        shown(file).contains("src/") && !is_test(file) && macros.iter().any(is_named)
+    };
+    let logging: BTreeSet<String> = files.iter().filter(logs).map(|file| module(file)).collect();
+    let list = code(&root().join("src/node/loggers.rs"));
+    let listed = list.split('"').skip(1).step_by(2).map(str::to_owned);
+    let ours: BTreeSet<String> = listed
+        .filter(|name| name.starts_with("headwater"))
+        .collect();
+    assert_eq!(logging, ours, "src/node/loggers.rs lists what logs");
+}

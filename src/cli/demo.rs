@@ -1,8 +1,10 @@
 //! `headwater demo`: the main job on an embedded log and real data.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use headwater_broker::loggers::Loggers;
 
 use crate::demo;
 
@@ -28,9 +30,9 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self, loggers: Arc<dyn Loggers>) -> anyhow::Result<()> {
         let stop = stopped()?;
-        let node = self.addresses.config(self.data_dir, true);
+        let node = self.addresses.config(self.data_dir, true, loggers);
         demo::run(&self.input, &self.out, node, self.exit, stop).await
     }
 }

@@ -26,10 +26,16 @@ mod transaction;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use headwater_broker::loggers::{Loggers, ProcessLoggers};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use self::stop::Interrupted;
+use crate::node::LOGGERS;
 use crate::stdout::Closed;
 
 /// One log that speaks Kafka's protocol, and streams, connectors and continuous SQL on it.
@@ -56,7 +62,7 @@ enum Command {
     /// List and describe groups, reset their offsets, remove members and groups
     #[command(subcommand)]
     Group(group::Group),
-    /// Look at and change configurations of topics, brokers and groups
+    /// Look at and change configurations of topics, brokers and groups, and levels of loggers
     #[command(subcommand)]
     Config(config::Config),
     /// Look at transactions and producers, and end what hangs
@@ -83,7 +89,7 @@ enum Command {
 /// Exits with 0 on success, 1 when the command failed and 2 when its arguments are wrong.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_diagnostics();
+    let loggers = start_diagnostics();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -91,7 +97,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::anyhow!("cannot start the runtime: {error}")),
     };
-    match runtime.block_on(run(arguments.command)) {
+    match runtime.block_on(run(arguments.command, loggers)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if Interrupted::caused(&error) {
@@ -103,10 +109,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
+async fn run(command: Command, loggers: Arc<dyn Loggers>) -> anyhow::Result<()> {
     match command {
-        Command::Serve(serve) => serve.run().await,
-        Command::Demo(demo) => demo.run().await,
+        Command::Serve(serve) => serve.run(loggers).await,
+        Command::Demo(demo) => demo.run(loggers).await,
         Command::Topic(topic) => topic.run().await,
         Command::Produce(produce) => produce.run().await,
         Command::Consume(consume) => consume.run().await,
@@ -130,13 +136,17 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Warnings and errors on stderr; `RUST_LOG` asks for more.
-fn start_diagnostics() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,openraft=error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Warnings and errors on stderr; `RUST_LOG` asks for more, and so may clients of a node.
+fn start_diagnostics() -> Arc<dyn Loggers> {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openraft=error"));
+    let (loggers, filter) = ProcessLoggers::new(filter, LOGGERS.iter().copied());
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
         .init();
+    loggers
 }

@@ -1,9 +1,11 @@
 //! `headwater serve`: a node until it is told to stop.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use headwater_broker::loggers::Loggers;
 use headwater_broker::parse_properties;
 
 use super::stop::stopped;
@@ -49,7 +51,12 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn config(self, data_dir: PathBuf, take_another_port: bool) -> NodeConfig {
+    pub(super) fn config(
+        self,
+        data_dir: PathBuf,
+        take_another_port: bool,
+        loggers: Arc<dyn Loggers>,
+    ) -> NodeConfig {
         NodeConfig {
             data_dir,
             listen: self.listen.unwrap_or_else(|| LISTEN.to_owned()),
@@ -57,12 +64,13 @@ impl Addresses {
             connect_listen: self.connect_listen,
             take_another_port,
             properties: Vec::new(),
+            loggers,
         }
     }
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self, loggers: Arc<dyn Loggers>) -> anyhow::Result<()> {
         let stop = stopped()?;
         let properties = properties(self.config.as_deref(), self.set)?;
         if self.addresses.listen.is_some() && properties.iter().any(|(name, _)| name == "listeners")
@@ -71,7 +79,7 @@ impl Serve {
         }
         let node = NodeConfig {
             properties,
-            ..self.addresses.config(self.data_dir, false)
+            ..self.addresses.config(self.data_dir, false, loggers)
         };
         let node = Node::start(node).await?;
         tell(format_args!("Kafka   listens on {}", node.kafka_address()));

@@ -1,6 +1,7 @@
 //! One process that is a whole node: the log, connectors and continuous SQL, embedded or served.
 
 mod local;
+mod loggers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use headwater_broker::loggers::{Loggers, NoLoggers};
 use headwater_broker::{Broker, BrokerConfig, Environment, StartError};
 use headwater_client::{Client, ClientConfig};
 use headwater_connect::rest;
@@ -19,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use local::LocalBroker;
+
+pub use loggers::LOGGERS;
 
 /// What a node is started with.
 #[derive(Debug, Clone)]
@@ -36,6 +40,11 @@ pub struct NodeConfig {
     /// Settings of the log by Kafka's names, as they stand in a `server.properties`. They count
     /// for more than `listen`, and `log.dirs` for more than `data_dir`.
     pub properties: Vec<(String, String)>,
+    /// What clients can see and change of what this process logs. None unless said otherwise: the
+    /// loggers are the process's, and the node is only a part of it. A process with
+    /// `tracing_subscriber` has [`ProcessLoggers`](headwater_broker::loggers::ProcessLoggers) for
+    /// it, and [`LOGGERS`].
+    pub loggers: Arc<dyn Loggers>,
 }
 
 impl NodeConfig {
@@ -48,6 +57,7 @@ impl NodeConfig {
             connect_listen: "127.0.0.1:8083".to_owned(),
             take_another_port: false,
             properties: Vec::new(),
+            loggers: Arc::new(NoLoggers),
         }
     }
 
@@ -185,11 +195,15 @@ async fn start_broker(config: &NodeConfig) -> anyhow::Result<Broker> {
     let wanted = broker_config(config)?;
     let mut other = wanted.clone();
     other.listen = free_port(&wanted.listen);
-    match Broker::start(wanted, Environment::default()).await {
+    let world = Environment {
+        loggers: Arc::clone(&config.loggers),
+        ..Environment::default()
+    };
+    match Broker::start(wanted, world.clone()).await {
         Err(StartError::Listen { source, .. })
             if config.take_another_port && source.kind() == std::io::ErrorKind::AddrInUse =>
         {
-            Ok(Broker::start(other, Environment::default()).await?)
+            Ok(Broker::start(other, world).await?)
         }
         started => Ok(started?),
     }

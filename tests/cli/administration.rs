@@ -7,6 +7,7 @@ use crate::cluster::{Cluster, eventually, on_both, unique};
 on_both!(
     configurations_are_set_and_taken_away,
     brokers_tell_their_configurations,
+    loggers_have_levels,
     log_directories_tell_what_is_in_them,
     the_cluster_and_its_features_are_told,
 );
@@ -111,6 +112,42 @@ fn brokers_tell_their_configurations(cluster: &Cluster) {
     assert!(missing.contains("4711"), "{missing}");
     let wrong = cluster.fails(&["config", "describe", "broker", "one"]);
     assert!(wrong.contains("one"), "{wrong}");
+}
+
+fn loggers_have_levels(cluster: &Cluster) {
+    let node = node(cluster);
+    let levels = || cluster.json(&["config", "describe", "broker-logger", &node]);
+    let root = levels().into_iter().find(|l| l["name"] == json!("root"));
+    let root = root.expect("there is a root logger")["value"].clone();
+    let logger = levels().into_iter().find(|l| l["name"] != json!("root"));
+    let logger = logger.expect("there are other loggers")["name"].clone();
+    let logger = logger.as_str().unwrap();
+    let now = || {
+        let described = cluster.json(&["config", "describe", "broker-logger", &node, logger]);
+        assert_eq!(
+            described[0]["source"],
+            json!("DYNAMIC_BROKER_LOGGER_CONFIG")
+        );
+        assert_eq!(described[0]["read_only"], json!(false));
+        described[0]["value"].clone()
+    };
+    let change = |verb: &str, what: &str| {
+        cluster.ok(&["config", verb, "broker-logger", &node, what]);
+    };
+    change("set", &format!("{logger}=TRACE"));
+    assert_eq!(now(), json!("TRACE"));
+    change("delete", logger);
+    assert_ne!(now(), json!("TRACE"));
+    let refused = |verb: &str, what: &str| {
+        let said = cluster.fails(&["config", verb, "broker-logger", &node, what]);
+        assert!(said.contains(what.split('=').next().unwrap()), "{said}");
+    };
+    refused("set", "no.such=INFO");
+    refused("set", "root=LOUD");
+    refused("delete", "root");
+    cluster.fails(&["config", "append", "broker-logger", &node, "root=INFO"]);
+    let after = levels().into_iter().find(|l| l["name"] == json!("root"));
+    assert_eq!(after.map(|after| after["value"].clone()), Some(root));
 }
 
 fn log_directories_tell_what_is_in_them(cluster: &Cluster) {

@@ -4,10 +4,14 @@ use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use headwater_broker::loggers::ProcessLoggers;
 use headwater_broker::{Broker, BrokerConfig, Environment};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tracing::Dispatch;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// How long anything may take before the test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,6 +20,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Cluster {
     bootstrap: String,
     node: Option<(Runtime, Broker)>,
+    /// What the levels of the node's loggers are in force in.
+    _diagnostics: Option<Dispatch>,
     pub(crate) dir: TempDir,
 }
 
@@ -27,12 +33,17 @@ impl Cluster {
         config.settings.offsets_topic_partitions = 4;
         config.settings.transaction_topic_partitions = 4;
         config.settings.group_initial_rebalance_delay = Duration::ZERO;
-        let broker = runtime
-            .block_on(Broker::start(config, Environment::default()))
-            .unwrap();
+        let (loggers, filter) = ProcessLoggers::new(EnvFilter::new("warn"), ["headwater_broker"]);
+        let diagnostics = Dispatch::new(tracing_subscriber::registry().with(filter));
+        let world = Environment {
+            loggers,
+            ..Environment::default()
+        };
+        let broker = runtime.block_on(Broker::start(config, world)).unwrap();
         Self {
             bootstrap: broker.address().to_string(),
             node: Some((runtime, broker)),
+            _diagnostics: Some(diagnostics),
             dir,
         }
     }
@@ -46,6 +57,7 @@ impl Cluster {
         Some(Self {
             bootstrap,
             node: None,
+            _diagnostics: None,
             dir: TempDir::new().unwrap(),
         })
     }

@@ -262,6 +262,24 @@ def configs_of_a_broker(tools):
     assert "InvalidRequestException" in said or "Cannot update" in said, said
 
 
+def configs_of_loggers(tools):
+    found = tools.configs("broker-loggers", "1")
+    logger = next(name for name in sorted(found) if name != "root")
+    alter = ("kafka-configs", "--entity-type", "broker-loggers", "--entity-name", "1", "--alter")
+    said = tools(*alter, "--add-config", f"{logger}=TRACE")
+    assert "Completed updating config for broker-logger 1." in said, said
+    assert tools.configs("broker-loggers", "1")[logger] == "TRACE"
+    tools(*alter, "--delete-config", logger)
+    assert tools.configs("broker-loggers", "1")[logger] != "TRACE"
+    said = tools.fails(*alter, "--add-config", "no.such=INFO")
+    assert "Invalid broker logger(s): no.such" in said, said
+    said = tools.fails(*alter, "--add-config", "root=LOUD")
+    assert "InvalidConfigurationException" in said, said
+    said = tools.fails(*alter, "--delete-config", "root")
+    assert "InvalidRequestException" in said, said
+    assert tools.configs("broker-loggers", "1")["root"] == found["root"]
+
+
 def configs_of_a_group(tools):
     alter = ("kafka-configs", "--entity-type", "groups", "--entity-name", "configured", "--alter")
     tools(*alter, "--add-config", "consumer.session.timeout.ms=50000")
@@ -641,6 +659,7 @@ TESTS = [
     (configs_all_of_a_topic,),
     (configs_refused,),
     (configs_of_a_broker,),
+    (configs_of_loggers,),
     (configs_of_a_group,),
     (console_keys_headers,),
     (console_compression,),

@@ -11,6 +11,7 @@ use crate::run::Run;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
 const GROUP: i8 = 32;
 
 /// Configs of a topic, altered and described.
@@ -70,6 +71,54 @@ pub(crate) async fn of_others(run: &mut Run) {
         vec![]
     };
     ask! { run, ListConfigResources, version, { resource_types: types } };
+    of_loggers(run).await;
+}
+
+/// What is refused of loggers: their names are nobody else's.
+async fn of_loggers(run: &mut Run) {
+    let broker = run.one(&["1", "01", "7", "x", ""]);
+    let keys = object! {
+        resource_type: BROKER_LOGGER,
+        resource_name: broker,
+        configuration_keys: ["no.such"],
+    };
+    let version = run.version(DescribeConfigs);
+    ask! { run, DescribeConfigs, version, {
+        resources: [keys],
+        include_synonyms: true,
+    } };
+    let (name, operation, value) = run.one(&[
+        ("no.such", 0_i8, Some("INFO")),
+        ("no.such", 1, None),
+        ("root", 0, Some("LOUD")),
+        ("root", 0, Some("debug")),
+        ("root", 0, None),
+        ("root", 1, None),
+        ("root", 2, Some("INFO")),
+        ("root", 3, Some("INFO")),
+    ]);
+    let config = object! { name: name, config_operation: operation, value: value };
+    let resource = object! {
+        resource_type: BROKER_LOGGER,
+        resource_name: broker,
+        configs: [config],
+    };
+    let version = run.version(IncrementalAlterConfigs);
+    ask! { run, IncrementalAlterConfigs, version, {
+        resources: [resource],
+        validate_only: false,
+    } };
+    let config = object! { name: "root", value: "INFO" };
+    let resource = object! {
+        resource_type: BROKER_LOGGER,
+        resource_name: broker,
+        configs: [config],
+    };
+    let version = run.version(AlterConfigs);
+    ask! { run, AlterConfigs, version, {
+        resources: [resource],
+        validate_only: false,
+    } };
 }
 
 async fn describe(run: &mut Run, kind: i8, name: &str) {
