@@ -28,6 +28,10 @@ const AGREEMENT: Duration = Duration::from_secs(3);
 /// has to come before what another asks on both servers, or on neither.
 static UNNAMED_GROUP: Mutex<()> = Mutex::const_new(());
 
+/// Held by who writes in a transaction. Kafka asks the coordinator for several clients at once, and
+/// tells all of them what it found in the words that the first of them knows.
+static VERIFICATION: Mutex<()> = Mutex::const_new(());
+
 /// How long to wait before a request is sent again.
 const AGAIN: Duration = Duration::from_millis(40);
 
@@ -175,7 +179,7 @@ impl Run {
         let Some(request) = self.admit(key, version, body) else {
             return Tree::Null;
         };
-        let _turn = turn_of(&request.body).await;
+        let _turn = turn_of(key, &request.body).await;
         let deadline = Instant::now() + AGREEMENT;
         let mut names = self.names.clone();
         let mut is_repeated = false;
@@ -217,7 +221,7 @@ impl Run {
         version: i16,
         body: Tree,
     ) -> Tree {
-        let _turn = turn_of(&body).await;
+        let _turn = turn_of(key, &body).await;
         let pending = self.begin(client, key, version, body);
         self.finish(pending).await
     }
@@ -621,16 +625,23 @@ fn encode(
     Ok(out.finish_frame()?.concat())
 }
 
-/// The turn of a request that is about what all sequences share.
-async fn turn_of(body: &Tree) -> Option<MutexGuard<'static, ()>> {
+/// The turns of a request that is about what all sequences share.
+async fn turn_of(key: ApiKey, body: &Tree) -> [Option<MutexGuard<'static, ()>>; 2] {
     let unnamed = Tree::String(String::new());
-    let is_shared =
+    let is_unnamed =
         *body.look("group_id") == unnamed || body.elements("groups_names").contains(&unnamed);
-    if is_shared {
-        Some(UNNAMED_GROUP.lock().await)
-    } else {
-        None
+    let is_verified = matches!(key, ApiKey::Produce | ApiKey::TxnOffsetCommit)
+        && *body.look("transactional_id") != Tree::Null;
+    let mut turns = [None, None];
+    for (turn, (is_needed, shared)) in turns
+        .iter_mut()
+        .zip([(is_unnamed, &UNNAMED_GROUP), (is_verified, &VERIFICATION)])
+    {
+        if is_needed {
+            *turn = Some(shared.lock().await);
+        }
     }
+    turns
 }
 
 /// Whether one of the servers did what the other refused.
