@@ -7,6 +7,7 @@
 
 mod harness;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -201,4 +202,50 @@ fn compaction_tells_what_it_spends_and_stops_when_it_is_told_to() {
     assert!(pace.0.load(Ordering::Relaxed) >= 4_000);
     assert_eq!(node.storage.compact(now).unwrap(), 1);
     assert!(contents(&log).len() < before.len());
+}
+
+/// Deletes records as soon as a compaction is under way, and stops it.
+struct Deleting(Arc<PartitionLog>);
+
+impl CompactionPace for Deleting {
+    fn spend(&self, _bytes: u64, _is_over: &dyn Fn() -> bool) -> bool {
+        self.0.delete_records_before(50).unwrap();
+        false
+    }
+}
+
+#[test]
+fn what_dies_during_a_compaction_goes_when_that_has_ended() {
+    let disk = SimDisk::new();
+    let node = Node::start(&disk, &[]);
+    let config = LogConfig {
+        cleanup: CleanupPolicy {
+            delete: true,
+            compact: true,
+        },
+        min_cleanable_dirty_ratio: 0.0,
+        ..small_config()
+    };
+    let log = node.create(id(1, 0), &config);
+    for n in 0..60 {
+        append(&log, 1_000, &format!("k{n}"));
+        node.commit();
+    }
+    node.storage.checkpoint().unwrap();
+    let before = files(&disk, &log);
+    let pace = Deleting(Arc::clone(&log));
+    let limits = CompactionLimits {
+        threads: 1,
+        memory_bytes: 1 << 20,
+        pace: &pace,
+    };
+    let stopped = node
+        .storage
+        .compact_within(Timestamp::from_millis(2_000_000), limits);
+    assert!(matches!(stopped, Err(ChangeError::Stopped(_))));
+    assert_eq!(log.log_start_offset(), 50);
+    let after = files(&disk, &log);
+    assert!(after < before, "{after} of {before} files are left");
+    node.storage.remove_dead_segments().unwrap();
+    assert_eq!(files(&disk, &log), after, "nothing dead was left");
 }

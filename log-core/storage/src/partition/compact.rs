@@ -73,10 +73,15 @@ impl PartitionLog {
         // What is appended meanwhile is left to the next call, so that this one ends.
         let limit = self.checkpoint_segment();
         let mut is_replaced = false;
-        while self.compact_once(now, limit, limits)? {
+        loop {
+            let compacted = self.compact_once(now, limit, limits);
+            let removed = self.remove_left_dead();
+            if !compacted? {
+                return removed.map(|()| is_replaced);
+            }
+            removed?;
             is_replaced = true;
         }
-        Ok(is_replaced)
     }
 
     /// One run: from the start of the log to the end of the last segment whose keys all fit into

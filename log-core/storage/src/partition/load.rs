@@ -74,6 +74,7 @@ impl PartitionLog {
             checkpoint_segment: AtomicI64::new(-1),
             cursors: Mutex::default(),
             upkeep: Mutex::new(()),
+            has_dead: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
             buried: Mutex::default(),
         })

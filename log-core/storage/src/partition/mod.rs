@@ -67,6 +67,8 @@ pub struct PartitionLog {
     cursors: Mutex<Cursors>,
     /// One compaction or removal of segments at a time.
     upkeep: Mutex<()>,
+    /// There may be dead segments that were not removed because `upkeep` was held.
+    has_dead: AtomicBool,
     /// The log is about to be deleted: a compaction under way ends.
     is_leaving: AtomicBool,
     /// Segments that are no part of the log any more, with files that wait to be removed.

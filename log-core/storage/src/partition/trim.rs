@@ -64,12 +64,14 @@ impl PartitionLog {
     /// Removes segments whose records all lie below the log start, as far as a checkpoint has
     /// passed them: recovery must find the segment that a checkpoint points into.
     pub(crate) fn remove_dead_segments(&self) -> Result<(), ChangeError> {
-        // A compaction may take its time; what is dead is then left to a later call. What has left
-        // the log already is none of its business.
+        // A compaction may take its time; it calls again when it has ended. What has left the log
+        // already is none of its business.
+        self.has_dead.store(true, Ordering::SeqCst);
         let Some(_upkeep) = self.upkeep.try_lock() else {
             let now = self.core.clock.now();
             return Ok(self.remove_buried(&mut self.writer.lock(), Some(now))?);
         };
+        self.has_dead.store(false, Ordering::SeqCst);
         let mut writer = self.writer.lock();
         let passed = self.checkpoint_segment();
         let dead = {
@@ -99,6 +101,14 @@ impl PartitionLog {
             self.buried.lock().push(Buried { due, segments });
         }
         self.remove_buried(&mut writer, Some(self.core.clock.now()))?;
+        Ok(())
+    }
+
+    /// Removes what died while something else held the segments.
+    pub(super) fn remove_left_dead(&self) -> Result<(), ChangeError> {
+        if self.has_dead.load(Ordering::SeqCst) {
+            self.remove_dead_segments()?;
+        }
         Ok(())
     }
 
