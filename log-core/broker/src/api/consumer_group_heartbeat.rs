@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headwater_coordination::groups::{Request, Response};
+use headwater_coordination::groups::{Request, Response, TopicPattern};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
@@ -32,9 +32,11 @@ impl Handler for ConsumerGroupHeartbeat {
             });
         }
         let group_id = request.group_id.clone();
+        let pattern = compiled(node, &request);
         let request = Request::ConsumerHeartbeat {
             request,
             client: client(context),
+            pattern,
             fresh: Builder::from_random_bytes(node.random.bytes16()).into_uuid(),
         };
         let answer = to_group(node, context, &group_id, request);
@@ -45,4 +47,13 @@ impl Handler for ConsumerGroupHeartbeat {
             })
         })
     }
+}
+
+/// The request's pattern of topics, unless the request will have to wait: too many patterns would
+/// take too much memory meanwhile.
+fn compiled(node: &Node, request: &ConsumerGroupHeartbeatRequest) -> Option<TopicPattern> {
+    request.subscribed_topic_regex.as_ref()?;
+    let partition = node.coordinators.groups.partition(&request.group_id)?;
+    let pattern = partition.is_active().then(|| TopicPattern::of(request));
+    pattern.flatten()
 }

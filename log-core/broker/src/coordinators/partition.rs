@@ -118,6 +118,11 @@ impl<M: Machine> Partition<M> {
         }
     }
 
+    /// Whether requests are answered without waiting for the machine to be loaded.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Active)
+    }
+
     /// Steps the machine with an input that is answered, at once or as soon as it is loaded, in
     /// the order of the calls. The answer comes when it may be known.
     pub(super) fn submit(

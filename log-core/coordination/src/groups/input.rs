@@ -17,6 +17,7 @@ use headwater_wire::messages::sync_group::SyncGroupRequest;
 use headwater_wire::messages::txn_offset_commit::TxnOffsetCommitRequest;
 use uuid::Uuid;
 
+use super::consumer::regex::TopicPattern;
 use super::effect::Response;
 use super::topics::Topics;
 use crate::{AppendId, Marker, Token};
@@ -66,6 +67,9 @@ pub enum Request {
         request: ConsumerGroupHeartbeatRequest,
         /// Its sender.
         client: Client,
+        /// Its pattern of topics, if it has one. Where it does not come along it is compiled while the
+        /// coordinator is stepped.
+        pattern: Option<TopicPattern>,
         /// A random id, used if a member id has to be made up.
         fresh: Uuid,
     },

@@ -43,6 +43,7 @@ mod transactional;
 
 pub use config::{GroupConfig, MigrationPolicy};
 pub use consumer::assignors::Assignor;
+pub use consumer::regex::TopicPattern;
 pub use coordinator::GroupCoordinator;
 pub use effect::{Effect, Response};
 pub use input::{Client, Input, Request};

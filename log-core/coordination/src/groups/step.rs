@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::consumer::heartbeat::Beat;
+use super::consumer::regex::TopicPattern;
 use super::consumer::sessions;
 use super::coordinator::{GroupCoordinator, Phase, TimerKey};
 use super::effect::{Effect, Response};
@@ -87,9 +88,12 @@ impl GroupCoordinator {
             Request::ConsumerHeartbeat {
                 request,
                 client,
+                pattern,
                 fresh,
             } => {
+                let pattern = pattern.filter(|pattern| pattern.is_of(&request));
                 let beat = Beat {
+                    pattern: pattern.or_else(|| TopicPattern::of(&request)),
                     request,
                     client,
                     fresh,

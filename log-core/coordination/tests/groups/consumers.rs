@@ -163,6 +163,7 @@ impl World {
         let request = Request::ConsumerHeartbeat {
             request,
             client,
+            pattern: None,
             fresh,
         };
         self.send(version, request)

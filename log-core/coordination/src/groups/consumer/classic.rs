@@ -69,7 +69,7 @@ pub(in crate::groups) fn join(
     let before = heartbeat::subscribe(cx, &mut edit, subscriber, &id);
     let metadata = metadata(&before.metadata, request, &subscription, &join.client);
     let has_changed = heartbeat::set_metadata(&mut edit, &before, metadata);
-    target::follow_topics(cx, &mut edit, has_changed);
+    target::follow_topics(cx, &mut edit, has_changed, None);
     if !goes_back {
         target::update(cx, &mut edit);
     }

@@ -14,6 +14,7 @@ use super::edit::Edit;
 use super::group::ConsumerGroup;
 use super::member::{ConsumerMember, JOINING, LEAVING, LEAVING_FOR_A_WHILE, MemberState, Metadata};
 use super::reconcile::Step;
+use super::regex::TopicPattern;
 use super::{edit, leave, sessions, target, upgrade, validate};
 use crate::groups::coordinator::{Cx, GroupCoordinator, forget_if_untouched, get_or_create};
 use crate::groups::effect::{Effect, Response};
@@ -29,6 +30,8 @@ use crate::{Time, Token};
 pub(in crate::groups) struct Beat {
     pub(in crate::groups) request: ConsumerGroupHeartbeatRequest,
     pub(in crate::groups) client: Client,
+    /// What it subscribes to by pattern, if it does.
+    pub(in crate::groups) pattern: Option<TopicPattern>,
     /// Used if a member id has to be made up.
     pub(in crate::groups) fresh: Uuid,
 }
@@ -45,8 +48,8 @@ impl GroupCoordinator {
         let (groups, mut cx) = self.split(time, out);
         let group_id = beat.request.group_id.clone();
         let was_there = groups.contains_key(group_id.as_str());
-        let result = validate::check(cx.config, &beat.request, &beat.client, version)
-            .and_then(|()| answer(&mut cx, groups, beat));
+        let result =
+            validate::check(cx.config, &beat, version).and_then(|()| answer(&mut cx, groups, beat));
         let response = result.unwrap_or_else(|refusal| errors::consumer_heartbeat(&refusal));
         let written = groups
             .get(group_id.as_str())
@@ -90,6 +93,7 @@ fn join_or_stay(
     let Beat {
         request,
         client,
+        pattern,
         fresh,
     } = beat;
     let id = if request.member_id.is_empty() {
@@ -119,7 +123,7 @@ fn join_or_stay(
     let before = subscribe(cx, &mut edit, subscriber, &id);
     let metadata = updated(&before.metadata, &request, client);
     let has_subscription_changed = set_metadata(&mut edit, &before, metadata);
-    target::follow_topics(cx, &mut edit, has_subscription_changed);
+    target::follow_topics(cx, &mut edit, has_subscription_changed, pattern.as_ref());
     target::update(cx, &mut edit);
     let owned = request.topic_partitions.as_deref().map(partitions);
     reconcile(cx, &mut edit, &id, has_subscription_changed, owned.as_ref());

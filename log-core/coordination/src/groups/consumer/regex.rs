@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use regex::{Regex, RegexBuilder};
 
 use crate::Timestamp;
+use crate::groups::member::NAME_MAX;
 use crate::groups::topics::Topics;
 
 /// Bytes that a compiled pattern may take.
@@ -19,8 +21,45 @@ pub(in crate::groups) struct Resolved {
     pub(in crate::groups) at: Timestamp,
 }
 
+/// The pattern of topics that a ConsumerGroupHeartbeat subscribes to, compiled.
+///
+/// That may take milliseconds, for which no other group should have to wait: the caller makes it
+/// before it steps the coordinator. It takes up to some MiB, so it should not wait for long itself.
+#[derive(Clone, Debug)]
+pub struct TopicPattern {
+    text: String,
+    compiled: Result<Regex, regex::Error>,
+}
+
+impl TopicPattern {
+    /// The pattern of a request. `None` if it has none, or one that is refused for its length.
+    pub fn of(request: &ConsumerGroupHeartbeatRequest) -> Option<Self> {
+        let text = request.subscribed_topic_regex.as_deref()?;
+        (text.len() <= NAME_MAX).then(|| Self {
+            text: text.to_owned(),
+            compiled: compile(text),
+        })
+    }
+
+    /// Whether it is what this request subscribes to.
+    pub(in crate::groups) fn is_of(&self, request: &ConsumerGroupHeartbeatRequest) -> bool {
+        request.subscribed_topic_regex.as_deref() == Some(&self.text)
+    }
+
+    /// Whether it can be used.
+    pub(in crate::groups) fn check(&self) -> Result<(), &regex::Error> {
+        self.compiled.as_ref().map(drop)
+    }
+}
+
+impl PartialEq for TopicPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 /// Compiles a pattern, to match whole names.
-pub(in crate::groups) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     let expanded = expand_quotes(pattern);
     // The pattern must be whole by itself: `a)|(b` is not.
     RegexBuilder::new(&expanded)
@@ -58,14 +97,19 @@ fn expand_quotes(pattern: &str) -> String {
 }
 
 /// The topics that each pattern matches. A pattern that does not compile matches none: it was
-/// taken by an earlier version with another opinion.
+/// taken by an earlier version with another opinion. `at_hand` is one that need not be compiled.
 pub(in crate::groups) fn resolve<'a>(
     patterns: impl Iterator<Item = &'a str>,
+    at_hand: Option<&TopicPattern>,
     topics: &Topics,
     at: Timestamp,
 ) -> BTreeMap<String, Resolved> {
+    let regex_of = |pattern: &str| match at_hand {
+        Some(at_hand) if at_hand.text == pattern => at_hand.compiled.clone().ok(),
+        _ => compile(pattern).ok(),
+    };
     let mut found: BTreeMap<String, (Option<Regex>, BTreeSet<String>)> = patterns
-        .map(|pattern| (pattern.to_owned(), (compile(pattern).ok(), BTreeSet::new())))
+        .map(|pattern| (pattern.to_owned(), (regex_of(pattern), BTreeSet::new())))
         .collect();
     topics.for_each_name(&mut |name| {
         for (regex, matching) in found.values_mut() {
@@ -89,7 +133,65 @@ pub(in crate::groups) fn resolve<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::compile;
+    use std::sync::Arc;
+
+    use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
+    use uuid::Uuid;
+
+    use super::{TopicPattern, compile, resolve};
+    use crate::Timestamp;
+    use crate::groups::member::NAME_MAX;
+    use crate::groups::topics::{Topics, TopicsView};
+
+    struct Named(&'static [&'static str]);
+
+    impl TopicsView for Named {
+        fn version(&self) -> u64 {
+            1
+        }
+
+        fn find(&self, _name: &str) -> Option<(Uuid, i32)> {
+            None
+        }
+
+        fn name_of(&self, _id: Uuid) -> Option<&str> {
+            None
+        }
+
+        fn for_each_name(&self, each: &mut dyn FnMut(&str)) {
+            self.0.iter().for_each(|name| each(name));
+        }
+    }
+
+    #[test]
+    fn a_pattern_at_hand_is_not_compiled_again() {
+        let topics = Topics::new(Arc::new(Named(&["ab", "cd"])));
+        // One whose text says something else, to tell which of the two was used.
+        let at_hand = TopicPattern {
+            text: "a.*".to_owned(),
+            compiled: compile("c.*"),
+        };
+        let patterns = ["a.*", "..|"].into_iter();
+        let found = resolve(patterns, Some(&at_hand), &topics, Timestamp::from_millis(0));
+        let topics_of = |pattern: &str| Vec::from_iter(&found[pattern].topics);
+        assert_eq!(topics_of("a.*"), ["cd"]);
+        assert_eq!(topics_of("..|"), ["ab", "cd"]);
+    }
+
+    #[test]
+    fn a_pattern_beyond_the_length_of_names_is_not_compiled() {
+        let request = |pattern: String| ConsumerGroupHeartbeatRequest {
+            subscribed_topic_regex: Some(pattern),
+            ..Default::default()
+        };
+        let longest = request("x".repeat(NAME_MAX));
+        let pattern = TopicPattern::of(&longest).expect("it is not too long");
+        assert!(pattern.is_of(&longest) && !pattern.is_of(&request("x".to_owned())));
+        assert!(TopicPattern::of(&request("x".repeat(NAME_MAX + 1))).is_none());
+        assert!(TopicPattern::of(&ConsumerGroupHeartbeatRequest::default()).is_none());
+        let wrong = TopicPattern::of(&request("(".to_owned())).expect("it is short");
+        assert!(wrong.check().is_err());
+    }
 
     #[test]
     fn the_whole_name_has_to_match() {

@@ -10,18 +10,24 @@ use super::assignors::{MemberSpec, Spec, in_kafkas_order};
 use super::change::{Change, TargetEpoch};
 use super::edit::Edit;
 use super::group::ConsumerGroup;
-use super::regex;
+use super::regex::{self, TopicPattern};
 use crate::groups::coordinator::Cx;
 use crate::groups::topics::Topics;
 
 /// Brings the group's view of its topics up to date. The epoch moves on if `must_bump`, and if
-/// anything about the topics that members subscribe to has changed.
-pub(in crate::groups) fn follow_topics(cx: &Cx<'_>, edit: &mut Edit<'_>, must_bump: bool) {
+/// anything about the topics that members subscribe to has changed. `pattern` is one of theirs that
+/// is compiled already.
+pub(in crate::groups) fn follow_topics(
+    cx: &Cx<'_>,
+    edit: &mut Edit<'_>,
+    must_bump: bool,
+    pattern: Option<&TopicPattern>,
+) {
     let version = Some(cx.topics.version());
     if !must_bump && edit.group.seen_version == version {
         return;
     }
-    let has_matched_others = resolve_patterns(cx, edit);
+    let has_matched_others = resolve_patterns(cx, edit, pattern);
     let has_changed = || edit.group.hash_topics(cx.topics) != edit.group.metadata_hash;
     if must_bump || has_matched_others || has_changed() {
         edit.bump_epoch(cx.topics);
@@ -31,13 +37,13 @@ pub(in crate::groups) fn follow_topics(cx: &Cx<'_>, edit: &mut Edit<'_>, must_bu
 
 /// Looks for topics that match, unless that was done with the same topics. Returns whether any
 /// pattern matches others than before.
-fn resolve_patterns(cx: &Cx<'_>, edit: &mut Edit<'_>) -> bool {
+fn resolve_patterns(cx: &Cx<'_>, edit: &mut Edit<'_>, at_hand: Option<&TopicPattern>) -> bool {
     let is_current = edit.group.seen_version == Some(cx.topics.version());
     let outdated = edit
         .group
         .patterns()
         .filter(|pattern| !is_current || !edit.group.regexes.contains_key(*pattern));
-    let resolved = regex::resolve(outdated, cx.topics, cx.time.wall);
+    let resolved = regex::resolve(outdated, at_hand, cx.topics, cx.time.wall);
     let mut has_changed = false;
     for (pattern, resolved) in resolved {
         let before = edit.group.regexes.get(&pattern);

@@ -4,8 +4,9 @@ use headwater_wire::ErrorCode;
 use headwater_wire::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 
 use super::assignors::Assignor;
+use super::heartbeat::Beat;
 use super::member::{JOINING, LEAVING, LEAVING_FOR_A_WHILE};
-use super::regex::compile;
+use super::regex::TopicPattern;
 use crate::groups::config::GroupConfig;
 use crate::groups::input::Client;
 use crate::groups::member::NAME_MAX;
@@ -14,12 +15,13 @@ use crate::groups::refusal::Refusal;
 /// From this version on members make their ids themselves (KIP-1082).
 const OWN_MEMBER_ID_FROM: i16 = 1;
 
-pub(super) fn check(
-    config: &GroupConfig,
-    request: &ConsumerGroupHeartbeatRequest,
-    client: &Client,
-    version: i16,
-) -> Result<(), Refusal> {
+pub(super) fn check(config: &GroupConfig, beat: &Beat, version: i16) -> Result<(), Refusal> {
+    let Beat {
+        request,
+        client,
+        pattern,
+        fresh: _,
+    } = beat;
     let invalid = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
     let epoch = request.member_epoch;
@@ -50,7 +52,7 @@ pub(super) fn check(
         _ => {}
     }
     check_assignor(config, request.server_assignor.as_deref())?;
-    check_pattern(request.subscribed_topic_regex.as_deref())
+    check_pattern(pattern.as_ref())
 }
 
 fn check_join(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
@@ -84,13 +86,13 @@ fn check_assignor(config: &GroupConfig, name: Option<&str>) -> Result<(), Refusa
     Err(Refusal::new(ErrorCode::UnsupportedAssignor, message))
 }
 
-fn check_pattern(pattern: Option<&str>) -> Result<(), Refusal> {
-    match pattern.map(compile) {
+fn check_pattern(pattern: Option<&TopicPattern>) -> Result<(), Refusal> {
+    match pattern.map(TopicPattern::check) {
         Some(Err(error)) => {
             let message = format!("the pattern of topics cannot be used: {error}");
             Err(Refusal::new(ErrorCode::InvalidRegularExpression, message))
         }
-        Some(Ok(_)) | None => Ok(()),
+        Some(Ok(())) | None => Ok(()),
     }
 }
 
