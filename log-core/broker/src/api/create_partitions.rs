@@ -9,6 +9,7 @@ use headwater_wire::messages::create_partitions::{
     CreatePartitionsTopicResult,
 };
 
+use super::configs::outcome;
 use super::{Handler, Reply};
 use crate::context::RequestContext;
 use crate::internal_topics;
@@ -46,25 +47,18 @@ impl Handler for CreatePartitions {
                 } else {
                     grow(&node, &topic, request.validate_only).await
                 };
-                results.push(result(topic.name, grown));
+                let (error_code, error_message) = outcome(grown);
+                results.push(CreatePartitionsTopicResult {
+                    name: topic.name,
+                    error_code,
+                    error_message,
+                });
             }
             CreatePartitionsResponse {
                 results,
                 ..Default::default()
             }
         })
-    }
-}
-
-fn result(name: String, grown: Result<(), TopicRefused>) -> CreatePartitionsTopicResult {
-    let (error_code, error_message) = match grown {
-        Ok(()) => (ErrorCode::None, None),
-        Err(refused) => (refused.code, Some(refused.message)),
-    };
-    CreatePartitionsTopicResult {
-        name,
-        error_code: error_code.code(),
-        error_message,
     }
 }
 

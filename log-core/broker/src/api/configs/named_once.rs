@@ -1,5 +1,5 @@
-//! What both ways of altering configurations have in common: a resource is named once in a
-//! request, and has an outcome of its own.
+//! What the ways of altering several things in one request have in common: each is named once in it,
+//! and has an outcome of its own.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ impl NamedOnce {
     }
 }
 
-/// Code and message of an answer about one resource.
+/// Code and message of an answer about one of them.
 pub(in crate::api) fn outcome(result: Result<(), TopicRefused>) -> (i16, Option<String>) {
     match result {
         Ok(()) => (ErrorCode::None.code(), None),
