@@ -79,6 +79,64 @@ pub(crate) fn read_i64(input: &mut &[u8]) -> Option<i64> {
     read_u64(input).map(|raw| (raw >> 1) as i64 ^ -((raw & 1) as i64))
 }
 
+/// The eight bytes at the start of an input, to read short values from one after the other without
+/// looking each time where the input ends.
+pub(crate) struct Window {
+    bits: u64,
+    used: usize,
+}
+
+impl Window {
+    const LEN: usize = 8;
+
+    /// `None` if the input is shorter.
+    #[inline]
+    pub(crate) fn open(input: &[u8]) -> Option<Self> {
+        let raw = input.first_chunk::<{ Self::LEN }>()?;
+        Some(Self {
+            bits: u64::from_le_bytes(*raw),
+            used: 0,
+        })
+    }
+
+    /// Bytes read.
+    #[inline]
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Whether all that was read was there. Behind the end everything reads as zero.
+    #[inline]
+    pub(crate) fn is_within(&self) -> bool {
+        self.used <= Self::LEN
+    }
+
+    /// Moves past a byte.
+    #[inline]
+    pub(crate) fn skip_byte(&mut self) {
+        self.bits >>= 8;
+        self.used += 1;
+    }
+
+    /// Reads a zig-zag 32-bit value. `None` if it takes more than two bytes.
+    #[inline]
+    pub(crate) fn read_i32(&mut self) -> Option<i32> {
+        let bits = self.bits;
+        let raw = if bits & 0x80 == 0 {
+            self.bits >>= 8;
+            self.used += 1;
+            (bits & 0x7f) as u32
+        } else if bits & 0x8000 == 0 {
+            self.bits >>= 16;
+            self.used += 2;
+            (bits & 0x7f) as u32 | ((bits >> 1) & 0x3f80) as u32
+        } else {
+            return None;
+        };
+        Some((raw >> 1) as i32 ^ -((raw & 1) as i32))
+    }
+}
+
 /// Encoded bytes of a value and how many of them count.
 pub(crate) struct Encoded {
     bytes: [u8; 10],
@@ -187,6 +245,30 @@ mod tests {
                 assert_eq!(read_i32(&mut out.as_slice()), Some(value as i32));
             }
         }
+    }
+
+    #[test]
+    fn a_window_reads_what_is_read_one_by_one() {
+        for value in (-8192..8192).step_by(7) {
+            let mut bytes = Vec::new();
+            put_i32(&mut bytes, value);
+            bytes.push(0xff);
+            put_i32(&mut bytes, -value - 1);
+            put_i32(&mut bytes, 9_000);
+            bytes.resize(8, 0x80);
+            let mut window = Window::open(&bytes).expect("eight bytes");
+            assert_eq!(window.read_i32(), Some(value));
+            window.skip_byte();
+            assert_eq!(window.read_i32(), Some(-value - 1));
+            assert_eq!(window.used(), 1 + len_i32(value) + len_i32(-value - 1));
+            assert_eq!(window.read_i32(), None, "it takes three bytes");
+            assert!(window.is_within());
+        }
+        assert!(Window::open(&[0; 7]).is_none());
+        let mut window = Window::open(&[0x80; 8]).expect("eight bytes");
+        (0..7).for_each(|_| window.skip_byte());
+        assert_eq!(window.read_i32(), Some(0), "its second byte is not there");
+        assert!(!window.is_within());
     }
 
     #[test]
