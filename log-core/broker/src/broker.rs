@@ -18,6 +18,7 @@ use crate::config::{BrokerConfig, InvalidBrokerConfig};
 use crate::context::RequestContext;
 use crate::coordinators::Coordinators;
 use crate::jobs::{self, Housekeeper};
+use crate::labor::Labor;
 use crate::listener;
 use crate::live_config::LiveConfig;
 use crate::loggers::{Loggers, NoLoggers};
@@ -171,11 +172,7 @@ impl Broker {
         }
         match api::start(&self.node, context, request) {
             None => std::future::ready(Err(not_served)).boxed(),
-            Some(Reply::Now(response) | Reply::Unwanted(response) | Reply::Unsaid(response)) => {
-                std::future::ready(Ok(response)).boxed()
-            }
-            Some(Reply::Unheard(future)) => future.map(Ok).boxed(),
-            Some(Reply::Later(future)) => future.map(|answer| Ok(answer.response)).boxed(),
+            Some(reply) => answered(reply).map(Ok).boxed(),
         }
     }
 
@@ -203,6 +200,19 @@ impl Broker {
             Ok(Err(error)) => tracing::warn!(%error, "the storage did not stop in order"),
             Err(error) => tracing::error!(%error, "the storage did not stop in order"),
         }
+    }
+}
+
+/// What a caller in the same process is answered.
+fn answered(reply: Reply<ResponseKind>) -> BoxFuture<'static, ResponseKind> {
+    match reply {
+        Reply::Now(response) | Reply::Unwanted(response) | Reply::Unsaid(response) => {
+            std::future::ready(response).boxed()
+        }
+        Reply::Unheard(future) => future,
+        Reply::Later(future) => future.map(|answer| answer.response).boxed(),
+        // The thread is the caller's own.
+        Reply::Laborious(work) => answered(work()),
     }
 }
 
@@ -280,6 +290,7 @@ async fn open_node(
         quorum: Arc::new(quorum),
         topics: Arc::new(topics),
         coordinators: Coordinators::new(),
+        labor: Labor::new(Handle::current()),
         runtime: Handle::current(),
         broker_epoch,
         housekeeper,
@@ -366,14 +377,4 @@ async fn register(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::new_cluster_id;
-
-    #[test]
-    fn cluster_ids_are_base64_and_begin_with_a_letter() {
-        assert_eq!(new_cluster_id([0; 16]), "A".repeat(22));
-        assert_eq!(new_cluster_id([0xff; 16]), format!("f{}w", "_".repeat(20)));
-        let bytes = std::array::from_fn(|index| index as u8);
-        assert_eq!(new_cluster_id(bytes), "AAECAwQFBgcICQoLDA0ODw");
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ mod context;
 mod coordinators;
 mod internal_topics;
 mod jobs;
+mod labor;
 mod listener;
 mod live_config;
 pub mod loggers;

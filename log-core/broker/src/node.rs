@@ -14,6 +14,7 @@ use crate::api::FetchSessions;
 use crate::config::{BrokerConfig, BrokerSettings};
 use crate::coordinators::Coordinators;
 use crate::jobs::Housekeeper;
+use crate::labor::Labor;
 use crate::live_config::LiveConfig;
 use crate::loggers::Loggers;
 use crate::memory::MemoryBudget;
@@ -38,6 +39,8 @@ pub(crate) struct Node {
     /// The runtime the broker was started on, where everything that outlives a request runs: a
     /// client in the same process may call from one that ends with one of its threads.
     pub(crate) runtime: Handle,
+    /// Where requests go that take the processor for long.
+    pub(crate) labor: Labor,
     /// Epoch of this process's registration (KIP-380).
     pub(crate) broker_epoch: i64,
     pub(crate) housekeeper: Housekeeper,

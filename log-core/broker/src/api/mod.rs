@@ -4,7 +4,9 @@
 //! requests arrive, and never waits: appends and steps of the state machines happen there, which is
 //! what keeps a producer's batches in order. What has to wait (for the disk, for data, for the
 //! metadata quorum) is the future in the [`Reply`]. Futures of one connection run side by side;
-//! their answers leave in the order of the requests.
+//! their answers leave in the order of the requests. What would keep a thread from other
+//! connections for long, to decompress a batch and compress it again, is not done by `start` but
+//! handed back as [`Reply::Laborious`]: it is done elsewhere while the connection is not read.
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;

@@ -43,6 +43,10 @@ pub(crate) enum Reply<R> {
     Unheard(BoxFuture<'static, R>),
     /// The answer follows.
     Later(BoxFuture<'static, Answer<R>>),
+    /// Nothing is done yet: to start the request takes the processor for a while. Who has others to
+    /// serve on this thread has it started by [`Labor`](crate::labor::Labor), and starts the next
+    /// request of the same connection when that is done.
+    Laborious(Box<dyn FnOnce() -> Reply<R> + Send>),
 }
 
 /// A response with the memory that is set aside for it until it has been sent.
@@ -85,6 +89,7 @@ impl<R: Send + 'static> Reply<R> {
                     })
                     .boxed(),
             ),
+            Self::Laborious(work) => Reply::Laborious(Box::new(move || work().into_kind())),
         }
     }
 }

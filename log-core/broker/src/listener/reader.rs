@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::connection::Closed;
-use super::request::{Client, start};
+use super::request::{Client, Started, start};
 use super::writer::Pending;
 use crate::memory::{MemoryBudget, Reservation};
 use crate::node::Node;
@@ -65,7 +65,11 @@ impl Reader {
                     reservation = self.request_memory.reserve(length).await;
                 }
                 if let Some(frame) = frame::split(&mut self.buffer, limit)? {
-                    let pending = start(&self.node, &mut self.client, frame, reservation.take())?;
+                    let started = start(&self.node, &mut self.client, frame, reservation.take())?;
+                    let pending = match started {
+                        Started::Now(pending) => pending,
+                        Started::Soon(pending) => pending.await?,
+                    };
                     if let Some(pending) = pending
                         && self.queue.send(pending).await.is_err()
                     {

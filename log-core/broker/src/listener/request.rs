@@ -49,19 +49,27 @@ struct ReplyTo {
     correlation_id: i32,
 }
 
-/// Starts the request in `frame`. `None` if it wants no answer. `held` is the memory the frame was
-/// counted with; it is given back once the answer is made.
+/// What became of a request. `None` where it wants no answer.
+pub(super) enum Started {
+    /// It is started.
+    Now(Option<Pending>),
+    /// It is started when the future ends. Requests behind it must wait for that.
+    Soon(BoxFuture<'static, Result<Option<Pending>, Closed>>),
+}
+
+/// Starts the request in `frame`. `held` is the memory the frame was counted with; it is given back
+/// once the answer is made.
 pub(super) fn start(
     node: &Arc<Node>,
     client: &mut Client,
     frame: Bytes,
     held: Option<Reservation>,
-) -> Result<Option<Pending>, Closed> {
+) -> Result<Started, Closed> {
     let malformed = |error: &dyn std::fmt::Display| Closed::Protocol(error.to_string());
     let mut input = Decoder::new(frame);
     let header = RequestHeader::decode(&mut input).map_err(|error| malformed(&error))?;
     let Some(key) = served(&header) else {
-        return Ok(Some(now(unsupported(node, &header))));
+        return Ok(Started::Now(Some(now(unsupported(node, &header)))));
     };
     let to = ReplyTo {
         key,
@@ -82,20 +90,41 @@ pub(super) fn start(
         version: to.version,
     };
     Ok(match api::start(node, &context, request) {
-        None => Some(now(unsupported(node, &header))),
-        Some(Reply::Unwanted(_)) => None,
-        Some(Reply::Unheard(future)) => {
+        None => Started::Now(Some(now(unsupported(node, &header)))),
+        Some(Reply::Laborious(work)) => {
+            let node = Arc::clone(node);
+            let answered = async move {
+                let reply = node.labor.run(work).await;
+                let reply = reply.map_err(|error| Closed::Protocol(error.to_string()))?;
+                answer(&node, to, reply, held)
+            };
+            Started::Soon(answered.boxed())
+        }
+        Some(reply) => Started::Now(answer(node, to, reply, held)?),
+    })
+}
+
+/// The answer of a request that is started.
+fn answer(
+    node: &Arc<Node>,
+    to: ReplyTo,
+    reply: Reply<ResponseKind>,
+    held: Option<Reservation>,
+) -> Result<Option<Pending>, Closed> {
+    Ok(match reply {
+        Reply::Unwanted(_) => None,
+        Reply::Unheard(future) => {
             let (running, pending) = unheard(future, held);
             node.spawn("request without an answer", running);
             Some(pending)
         }
         // What was started before is still answered.
-        Some(Reply::Unsaid(_)) => {
-            let reason = format!("{} failed and wants no answer", key.name());
+        Reply::Unsaid(_) => {
+            let reason = format!("{} failed and wants no answer", to.key.name());
             return Err(Closed::Protocol(reason));
         }
-        Some(Reply::Now(response)) => Some(now(to.encode(response.into()))),
-        Some(Reply::Later(future)) => Some(Either::Right(
+        Reply::Now(response) => Some(now(to.encode(response.into()))),
+        Reply::Later(future) => Some(Either::Right(
             future
                 .map(move |answer| {
                     drop(held);
@@ -103,6 +132,7 @@ pub(super) fn start(
                 })
                 .boxed(),
         )),
+        Reply::Laborious(work) => return answer(node, to, work(), held),
     })
 }
 

@@ -25,24 +25,38 @@ impl RecordBatch {
         level: Option<i32>,
         limits: DecompressionLimits,
     ) -> Result<Self, BatchError> {
-        let records = self.records_within(limits)?;
-        let times = records.check()?;
+        self.records_within(limits)?.recompressed(codec, level)
+    }
+}
+
+impl Records {
+    /// The batch that these records came from, with its records compressed by `codec`: as
+    /// [`RecordBatch::recompressed`], for who has looked into it anyway.
+    ///
+    /// # Errors
+    /// Those of [`RecordBatch::recompressed`], but for the limits.
+    pub fn recompressed(
+        &self,
+        codec: Compression,
+        level: Option<i32>,
+    ) -> Result<RecordBatch, BatchError> {
+        let original = self.header();
+        let times = self.check()?;
         if times.earliest < NO_TIMESTAMP {
             return Err(BatchError::Field {
-                base_offset: self.header.base_offset,
+                base_offset: original.base_offset,
                 field: "timestamp",
                 value: times.earliest,
             });
         }
-        let (base_timestamp, body) = match self.header.timestamp_type() {
+        let (base_timestamp, body) = match original.timestamp_type() {
             TimestampType::CreateTime => {
-                let body: &[u8] = records.body();
-                (self.header.base_timestamp, Cow::from(body))
+                let body: &[u8] = self.body();
+                (original.base_timestamp, Cow::from(body))
             }
-            TimestampType::LogAppendTime => (times.latest, stamped_alike(&records)?.into()),
+            TimestampType::LogAppendTime => (times.latest, stamped_alike(self)?.into()),
         };
-        let mut bytes = Vec::with_capacity(self.bytes.len());
-        bytes.extend_from_slice(self.bytes.get(..BATCH_HEADER_LEN).unwrap_or_default());
+        let bytes = original.to_bytes().to_vec();
         let mut bytes = codec.compress(&body, level, bytes)?;
         let length = bytes.len().saturating_sub(LENGTH_OVERHEAD);
         let length = i32::try_from(length).map_err(|_| BatchError::Compress {
@@ -51,18 +65,17 @@ impl RecordBatch {
         })?;
         let header = BatchHeader {
             batch_length: length,
-            attributes: self.header.attributes & !(COMPRESSION_MASK | LOG_APPEND_TIME)
-                | codec.code(),
+            attributes: original.attributes & !(COMPRESSION_MASK | LOG_APPEND_TIME) | codec.code(),
             base_timestamp,
             max_timestamp: times.latest,
-            ..self.header
+            ..*original
         };
         if let Some(place) = bytes.first_chunk_mut::<BATCH_HEADER_LEN>() {
             *place = header.to_bytes();
         }
         seal(&mut bytes)?;
         let bytes = Bytes::from(bytes);
-        Ok(Self {
+        Ok(RecordBatch {
             header: BatchHeader::parse(&bytes)?,
             bytes,
         })

@@ -138,9 +138,9 @@ impl<'a> Appending<'a> {
         }
         self.check_target(located)?;
         let config = &located.topic.config;
-        let batch = validate(config, batch, self.now)?;
-        let write = self.check_transaction(located, data.index, &batch.header)?;
-        let batch = in_topics_compression(config, batch)?;
+        let opened = validate(config, batch, self.now)?;
+        let write = self.check_transaction(located, data.index, &opened.batch.header)?;
+        let batch = in_topics_compression(config, opened)?;
         self.store(located, data.index, &batch, &write)
     }
 

@@ -3,60 +3,49 @@
 use bytes::BytesMut;
 use headwater_wire::ErrorCode;
 use headwater_wire::records::{
-    BatchHeader, Compression, DecompressionLimits, NO_TIMESTAMP, RecordBatch, TimestampType,
+    BATCH_HEADER_LEN, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, TimestampType,
     patch_create_time,
 };
 
+use super::opened::Opened;
 use super::validate::{Refusal, unsound};
 use crate::config::TopicConfig;
-
-/// Times `max.message.bytes` to which a batch may decompress where it is looked into. Text of the
-/// most regular kind seldom shrinks as much.
-const RATIO_MAX: usize = 64;
-/// Bytes to which any batch may decompress.
-const BYTES_FLOOR: usize = 32 << 20;
-
-/// To what a batch of the topic may decompress to be looked into: a multiple of what the topic
-/// takes, so that a small request cannot keep the broker busy for seconds.
-pub(super) fn looking_limits(config: &TopicConfig) -> DecompressionLimits {
-    let defaults = DecompressionLimits::default();
-    let most = (config.max_message_bytes as usize).saturating_mul(RATIO_MAX);
-    DecompressionLimits {
-        max_bytes: most.max(BYTES_FLOOR).min(defaults.max_bytes),
-        ..defaults
-    }
-}
 
 /// The batch as the topic stores it. Costs nothing unless the topic has a codec of its own and the
 /// batch came in another; a level alone is no reason.
 pub(super) fn in_topics_compression(
     config: &TopicConfig,
-    batch: RecordBatch,
+    opened: Opened,
 ) -> Result<RecordBatch, Refusal> {
     let Some(wanted) = config.compression else {
-        return stamped_by_client(batch);
+        return stamped_by_client(opened.batch);
     };
-    if batch.header.compression().map_err(unsound)? == wanted {
-        return stamped_by_client(batch);
+    let came_in = opened.batch.header.compression().map_err(unsound)?;
+    if came_in == wanted {
+        return stamped_by_client(opened.batch);
     }
-    let mut limits = looking_limits(config);
-    if wanted == Compression::None {
-        // What is found to be too large while it is decompressed is not decompressed to the end.
-        limits.max_bytes = config.max_message_bytes as usize;
-    }
-    let batch = batch
-        .recompressed(wanted, config.compression_level, limits)
-        .map_err(unsound)?;
-    let size = batch.header.size_in_bytes();
-    if size > config.max_message_bytes as usize {
-        return Err(Refusal::new(
+    let most = config.max_message_bytes as usize;
+    let is_stored_plain = wanted == Compression::None;
+    // What is found to be too large while it is decompressed is not decompressed to the end.
+    let bytes_max = if is_stored_plain { most } else { usize::MAX };
+    let records = opened.into_records(config, bytes_max).map_err(unsound)?;
+    let check_size = |size: usize| {
+        if size <= most {
+            return Ok(());
+        }
+        Err(Refusal::new(
             ErrorCode::MessageTooLarge,
             format!(
-                "stored as compression.type={wanted} the batch has {size} bytes; max.message.bytes is {}",
-                config.max_message_bytes
+                "stored as compression.type={wanted} the batch has {size} bytes; max.message.bytes is {most}"
             ),
-        ));
+        ))
+    };
+    if is_stored_plain {
+        check_size(BATCH_HEADER_LEN + records.body().len())?;
     }
+    let batch = records.recompressed(wanted, config.compression_level);
+    let batch = batch.map_err(unsound)?;
+    check_size(batch.header.size_in_bytes())?;
     Ok(batch)
 }
 
@@ -80,7 +69,7 @@ mod tests {
     use headwater_wire::ErrorCode;
     use headwater_wire::records::{BatchBuilder, BatchOptions, Compression, RecordBatch};
 
-    use super::in_topics_compression;
+    use super::{Opened, in_topics_compression};
     use crate::config::{TopicConfig, TopicDefaults};
 
     fn config(compression: &str, max_message_bytes: usize) -> TopicConfig {
@@ -116,16 +105,17 @@ mod tests {
     #[test]
     fn a_batch_is_decompressed_only_as_far_as_it_can_be_accepted() {
         let small = inflating(500_000);
-        let stored = in_topics_compression(&config("uncompressed", 600_000), small.clone());
+        let stored =
+            in_topics_compression(&config("uncompressed", 600_000), Opened::new(small.clone()));
         assert!(stored.expect("it fits").header.size_in_bytes() > 500_000);
-        let refused = in_topics_compression(&config("uncompressed", 400_000), small);
+        let refused = in_topics_compression(&config("uncompressed", 400_000), Opened::new(small));
         let refused = refused.expect_err("it does not");
         assert_eq!(refused.code, ErrorCode::MessageTooLarge);
         assert!(refused.message.contains("400000"), "{}", refused.message);
 
         let huge = inflating(40 << 20);
         assert!(huge.header.size_in_bytes() < 100_000);
-        let refused = in_topics_compression(&config("gzip", 100_000), huge.clone());
+        let refused = in_topics_compression(&config("gzip", 100_000), Opened::new(huge.clone()));
         let refused = refused.expect_err("beyond the limit");
         assert_eq!(refused.code, ErrorCode::MessageTooLarge);
         assert!(
@@ -133,7 +123,7 @@ mod tests {
             "{}",
             refused.message
         );
-        let stored = in_topics_compression(&config("gzip", 1 << 20), huge);
+        let stored = in_topics_compression(&config("gzip", 1 << 20), Opened::new(huge));
         assert!(stored.is_ok(), "what a topic of this size may hold");
     }
 }

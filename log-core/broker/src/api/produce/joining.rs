@@ -37,10 +37,11 @@ struct Transactional {
 pub(super) fn join(
     node: &Arc<Node>,
     context: &RequestContext,
+    topics: &TopicMap,
     request: &ProduceRequest,
     waited: Duration,
 ) -> Result<(), Result<ErrorCode, NotJoined>> {
-    let found = transactional(&node.topics.load(), request, context.version);
+    let found = transactional(topics, request, context.version);
     let transactional_id = request.transactional_id.as_deref();
     if found.is_transactional && transactional_id.is_none() {
         // As for an id that the client has no right to.

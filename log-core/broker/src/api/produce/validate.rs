@@ -8,7 +8,7 @@ use headwater_wire::records::{
     TimestampType, patch_max_timestamp,
 };
 
-use super::compression::looking_limits;
+use super::opened::Opened;
 use crate::config::TopicConfig;
 
 /// First Produce version whose clients read zstd.
@@ -88,7 +88,7 @@ pub(super) fn validate(
     config: &TopicConfig,
     batch: Result<RecordBatch, BatchError>,
     now: i64,
-) -> Result<RecordBatch, Refusal> {
+) -> Result<Opened, Refusal> {
     let batch = batch.map_err(unsound)?;
     let header = &batch.header;
     let invalid = |reason: String| Err(Refusal::new(ErrorCode::InvalidRecord, reason));
@@ -121,12 +121,12 @@ pub(super) fn validate(
     if header.has_producer_id() && header.base_sequence < 0 {
         return invalid("a batch with a producer id needs a sequence number".to_owned());
     }
-    let batch = with_read_records(batch)?;
-    check_timestamps(config, &batch, now)?;
+    let mut opened = Opened::new(with_read_records(batch)?);
+    check_timestamps(config, &mut opened, now)?;
     if config.log.cleanup.compact {
-        check_keys(config, &batch)?;
+        check_keys(config, &mut opened)?;
     }
-    Ok(batch)
+    Ok(opened)
 }
 
 /// The batch, once its records are known to be readable, with the largest of their timestamps in
@@ -170,27 +170,44 @@ pub(super) fn unsound(error: BatchError) -> Refusal {
     Refusal::new(code, error.to_string())
 }
 
-fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Result<(), Refusal> {
-    // Of a topic that keeps the producers' times Kafka takes it for the time of every record.
-    let is_stamped_here = config.log.timestamp_type == TimestampType::LogAppendTime;
-    if batch.header.timestamp_type() == TimestampType::LogAppendTime
-        && (is_stamped_here || batch.header.max_timestamp == NO_TIMESTAMP)
-    {
+/// Largest timestamp that the topic takes, if there is one.
+fn latest_timestamp(config: &TopicConfig, now: i64) -> Option<i64> {
+    let span = config.timestamp_after_max?;
+    Some(now.saturating_add(millis(span)))
+}
+
+/// Whether the batch says that it was stamped here, where it may not. Of a topic that keeps the
+/// producers' times Kafka takes it for the time of every record.
+fn claims_stamp(config: &TopicConfig, header: &BatchHeader) -> bool {
+    header.timestamp_type() == TimestampType::LogAppendTime
+        && (config.log.timestamp_type == TimestampType::LogAppendTime
+            || header.max_timestamp == NO_TIMESTAMP)
+}
+
+/// Whether the timestamps of the batch's records are looked at one by one.
+pub(super) fn looks_at_timestamps(config: &TopicConfig, header: &BatchHeader, now: i64) -> bool {
+    claims_stamp(config, header)
+        || config.log.timestamp_type == TimestampType::CreateTime
+            && (config.timestamp_before_max.is_some()
+                || latest_timestamp(config, now)
+                    .is_some_and(|latest| header.max_timestamp > latest))
+}
+
+fn check_timestamps(config: &TopicConfig, opened: &mut Opened, now: i64) -> Result<(), Refusal> {
+    let header = opened.batch.header;
+    if claims_stamp(config, &header) {
         let reason = "its batch says that it was stamped here; a client stamps with its own time";
-        return blame(config, batch, ErrorCode::InvalidTimestamp, |_| {
+        return blame(config, opened, ErrorCode::InvalidTimestamp, |_| {
             Some(reason.to_owned())
         });
     }
-    if is_stamped_here {
+    if !looks_at_timestamps(config, &header, now) {
         return Ok(());
     }
-    let latest = config
-        .timestamp_after_max
-        .map(|span| now.saturating_add(millis(span)));
-    if let Some(latest) = latest
-        && batch.header.max_timestamp > latest
+    if let Some(latest) = latest_timestamp(config, now)
+        && header.max_timestamp > latest
     {
-        blame(config, batch, ErrorCode::InvalidTimestamp, |record| {
+        blame(config, opened, ErrorCode::InvalidTimestamp, |record| {
             (record.timestamp > latest).then(|| {
                 format!(
                     "timestamp {} is further ahead of the broker's clock than message.timestamp.after.max.ms allows",
@@ -203,7 +220,7 @@ fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Resu
             ErrorCode::InvalidTimestamp,
             format!(
                 "timestamp {} is further ahead of the broker's clock than message.timestamp.after.max.ms allows",
-                batch.header.max_timestamp
+                header.max_timestamp
             ),
         ));
     }
@@ -211,7 +228,7 @@ fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Resu
         return Ok(());
     };
     let earliest = now.saturating_sub(millis(before));
-    blame(config, batch, ErrorCode::InvalidTimestamp, |record| {
+    blame(config, opened, ErrorCode::InvalidTimestamp, |record| {
         let early = record.timestamp != NO_TIMESTAMP && record.timestamp < earliest;
         early.then(|| {
             format!(
@@ -222,8 +239,8 @@ fn check_timestamps(config: &TopicConfig, batch: &RecordBatch, now: i64) -> Resu
     })
 }
 
-fn check_keys(config: &TopicConfig, batch: &RecordBatch) -> Result<(), Refusal> {
-    blame(config, batch, ErrorCode::InvalidRecord, |record| {
+fn check_keys(config: &TopicConfig, opened: &mut Opened) -> Result<(), Refusal> {
+    blame(config, opened, ErrorCode::InvalidRecord, |record| {
         let reason = "a compacted topic cannot accept a record without a key";
         record.key.is_none().then(|| reason.to_owned())
     })
@@ -233,12 +250,11 @@ fn check_keys(config: &TopicConfig, batch: &RecordBatch) -> Result<(), Refusal> 
 /// many only the first are named: compressed, a batch may hold many times as many as it has bytes.
 fn blame(
     config: &TopicConfig,
-    batch: &RecordBatch,
+    opened: &mut Opened,
     code: ErrorCode,
     fault: impl Fn(&RecordRef<'_>) -> Option<String>,
 ) -> Result<(), Refusal> {
-    let records = batch.records_within(looking_limits(config));
-    let records = records.map_err(unsound)?;
+    let records = opened.records(config).map_err(unsound)?;
     let mut faults = Vec::new();
     let mut count = 0_usize;
     for (index, record) in (0_i32..).zip(records.iter()) {
@@ -275,7 +291,7 @@ mod tests {
 
     use headwater_wire::records::{BatchBuilder, BatchOptions, Compression, RecordBatch};
 
-    use super::{FAULTS_MAX, check_keys};
+    use super::{FAULTS_MAX, Opened, check_keys};
     use crate::config::{TopicConfig, TopicDefaults};
 
     #[test]
@@ -292,7 +308,8 @@ mod tests {
         let batch = RecordBatch::split_from(&mut bytes).expect("sound");
         let config = TopicConfig::new(&TopicDefaults::default(), &BTreeMap::new());
         let config = config.expect("the defaults are valid");
-        let refusal = check_keys(&config, &batch.expect("one")).expect_err("without keys");
+        let mut opened = Opened::new(batch.expect("one"));
+        let refusal = check_keys(&config, &mut opened).expect_err("without keys");
         assert_eq!(refusal.records.len(), FAULTS_MAX);
         assert!(
             refusal.message.starts_with("20000 records"),
