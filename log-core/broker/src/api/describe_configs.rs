@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::configs::{ConfigEntry, Kind, Resource, entries, levels};
-use super::{Handler, Reply};
+use super::configs::{ConfigEntry, Kind, Resource, entries, entry_count, levels};
+use super::{Answer, Handler, Reply, measured};
 use crate::context::RequestContext;
 use crate::live_config::{Source, Synonym};
 use crate::loggers::LogLevel;
@@ -22,6 +23,13 @@ pub(crate) struct DescribeConfigs;
 /// Resources that one request may describe of the kinds that are there under any name, or as
 /// brokers under any spelling of their id: a name of few bytes has an answer of thousands.
 const ANY_NAME_MAX: usize = 1_000;
+
+/// What an entry takes in memory and on the wire, without its own value.
+const ENTRY_BYTES: usize = 400;
+/// What its synonyms take more, again without its own value.
+const SYNONYMS_BYTES: usize = 600;
+/// What its documentation takes more.
+const DOCUMENTATION_BYTES: usize = 400;
 
 /// What the request wants besides names and values.
 #[derive(Clone, Copy)]
@@ -42,21 +50,57 @@ impl Handler for DescribeConfigs {
             synonyms: request.include_synonyms,
             documentation: request.include_documentation,
         };
-        let resources = each_once(request.resources);
-        let node = Arc::clone(node);
-        Reply::later(async move {
-            let described =
-                tokio::task::spawn_blocking(move || describe(&node, resources, detail)).await;
-            let results = described.unwrap_or_else(|error| {
-                tracing::error!(%error, "describing configurations failed");
-                Vec::new()
-            });
-            DescribeConfigsResponse {
-                results,
-                ..Default::default()
-            }
-        })
+        let wanted = Wanted {
+            resources: each_once(request.resources),
+            detail,
+        };
+        let answer = measured::answer(Arc::clone(node), wanted, measure, describe);
+        let or_nothing = |made: Option<_>| made.unwrap_or_else(|| Answer::from(Vec::new()));
+        let response = |results| DescribeConfigsResponse {
+            results,
+            ..Default::default()
+        };
+        Reply::Later(
+            answer
+                .map(move |made| or_nothing(made).map(response))
+                .boxed(),
+        )
     }
+}
+
+struct Wanted {
+    resources: Vec<DescribeConfigsResource>,
+    detail: Detail,
+}
+
+/// Bytes that the answer takes.
+fn measure(node: &Node, wanted: &Wanted) -> usize {
+    let Detail {
+        synonyms,
+        documentation,
+    } = wanted.detail;
+    let of_entry = ENTRY_BYTES
+        + if synonyms { SYNONYMS_BYTES } else { 0 }
+        + if documentation {
+            DOCUMENTATION_BYTES
+        } else {
+            0
+        };
+    let of_resource = |resource: &DescribeConfigsResource| {
+        let name = resource.resource_name.as_str();
+        if resource.resource_type == Kind::BrokerLogger.code() {
+            let count = levels(node, name).map_or(0, |levels| levels.len());
+            return (1 + count) * ENTRY_BYTES;
+        }
+        let Ok(found) = Resource::find(node, resource.resource_type, name) else {
+            return ENTRY_BYTES;
+        };
+        let own = found.own_values(node);
+        // In the entry, as its own synonym, and both on the wire.
+        let values: usize = own.values().map(|value| 4 * value.len()).sum();
+        ENTRY_BYTES + entry_count(&found, &own) * of_entry + values
+    };
+    wanted.resources.iter().map(of_resource).sum()
 }
 
 /// The resources, each once, as clients key the answer by them. Of one that is named more than once
@@ -97,11 +141,8 @@ fn find(node: &Node, kind: i8, name: &str) -> Result<Found, TopicRefused> {
     Ok(Found::Settings(entries(node, &found)))
 }
 
-fn describe(
-    node: &Node,
-    resources: Vec<DescribeConfigsResource>,
-    detail: Detail,
-) -> Vec<DescribeConfigsResult> {
+fn describe(node: &Node, wanted: Wanted) -> Vec<DescribeConfigsResult> {
+    let detail = wanted.detail;
     let mut any_names = 0_usize;
     let describe = |resource: DescribeConfigsResource| {
         let has_any_name = Kind::of(resource.resource_type) != Some(Kind::Topic);
@@ -118,7 +159,7 @@ fn describe(
         };
         result(resource, found, detail)
     };
-    resources.into_iter().map(describe).collect()
+    wanted.resources.into_iter().map(describe).collect()
 }
 
 fn result(

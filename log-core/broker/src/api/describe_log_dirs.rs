@@ -3,18 +3,24 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::describe_log_dirs::{
     DescribableLogDirTopic, DescribeLogDirsPartition, DescribeLogDirsRequest,
     DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 
-use super::{Handler, Reply};
+use super::{Answer, Handler, Reply, measured};
 use crate::context::RequestContext;
 use crate::node::Node;
 use crate::topics::Topic;
 
 pub(crate) struct DescribeLogDirs;
+
+/// What a topic takes in memory and on the wire, without its name and its partitions.
+const TOPIC_BYTES: usize = 100;
+/// What a partition takes.
+const PARTITION_BYTES: usize = 64;
 
 impl Handler for DescribeLogDirs {
     type Request = DescribeLogDirsRequest;
@@ -24,22 +30,30 @@ impl Handler for DescribeLogDirs {
         _context: &RequestContext,
         request: DescribeLogDirsRequest,
     ) -> Reply<DescribeLogDirsResponse> {
-        let node = Arc::clone(node);
         // The file system may take its time to tell how much room it has.
-        Reply::later(async move {
-            let described = tokio::task::spawn_blocking(move || describe(&node, request.topics));
-            match described.await {
-                Ok(result) => DescribeLogDirsResponse {
-                    results: vec![result],
-                    ..Default::default()
-                },
-                Err(_) => DescribeLogDirsResponse {
-                    error_code: ErrorCode::UnknownServerError.code(),
-                    ..Default::default()
-                },
-            }
-        })
+        let answer = measured::answer(Arc::clone(node), request.topics, measure, describe);
+        let response = |result| DescribeLogDirsResponse {
+            results: vec![result],
+            ..Default::default()
+        };
+        let failed = || {
+            Answer::from(DescribeLogDirsResponse {
+                error_code: ErrorCode::UnknownServerError.code(),
+                ..Default::default()
+            })
+        };
+        let answer = answer.map(move |made| made.map_or_else(failed, |made| made.map(response)));
+        Reply::Later(answer.boxed())
     }
+}
+
+/// Bytes that the answer takes: that about all there is, whatever part of it is wanted.
+fn measure(node: &Node, _wanted: &Option<Vec<DescribableLogDirTopic>>) -> usize {
+    let all = node.topics.load();
+    let of_topic = |topic: &Arc<Topic>| {
+        TOPIC_BYTES + 2 * topic.image.name.len() + topic.logs.len() * PARTITION_BYTES
+    };
+    all.in_name_order().map(of_topic).sum()
 }
 
 fn describe(node: &Node, wanted: Option<Vec<DescribableLogDirTopic>>) -> DescribeLogDirsResult {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use futures::FutureExt;
 use headwater_storage::{Lsn, ProducerSummary};
 use headwater_wire::ErrorCode;
 use headwater_wire::messages::describe_producers::{
@@ -10,13 +11,18 @@ use headwater_wire::messages::describe_producers::{
     TopicRequest, TopicResponse,
 };
 
-use super::{Handler, Reply};
+use super::{Answer, Handler, Reply, measured};
 use crate::context::RequestContext;
 use crate::node::Node;
 use crate::topic_creation::check_name;
 use crate::topics::TopicMap;
 
 pub(crate) struct DescribeProducers;
+
+/// What a partition takes in memory and on the wire, without its producers.
+const PARTITION_BYTES: usize = 200;
+/// What a producer takes: as it is found, as it is answered, and on the wire.
+const PRODUCER_BYTES: usize = 150;
 
 impl Handler for DescribeProducers {
     type Request = DescribeProducersRequest;
@@ -26,27 +32,65 @@ impl Handler for DescribeProducers {
         _context: &RequestContext,
         request: DescribeProducersRequest,
     ) -> Reply<DescribeProducersResponse> {
-        let topics = node.topics.load();
-        let request = each_once(request);
-        let mut newest = Lsn::ZERO;
-        let described = request
-            .topics
-            .into_iter()
-            .map(|topic| describe(&topics, topic, &mut newest))
-            .collect();
-        let response = DescribeProducersResponse {
-            topics: described,
-            ..Default::default()
-        };
         let node = Arc::clone(node);
-        Reply::later(async move {
+        let described = async move {
+            let request = each_once(request);
+            let made = measured::answer(Arc::clone(&node), request, measure, describe_all);
+            let Some(Answer {
+                response: (response, newest),
+                reservation,
+            }) = made.await
+            else {
+                return Answer::from(DescribeProducersResponse::default());
+            };
             // What is told of producers must not be lost any more.
-            if node.storage.wait_durable(newest).await.is_err() {
-                return failed(response, ErrorCode::KafkaStorageError);
+            let is_durable = node.storage.wait_durable(newest).await.is_ok();
+            Answer {
+                response: if is_durable {
+                    response
+                } else {
+                    failed(response, ErrorCode::KafkaStorageError)
+                },
+                reservation,
             }
-            response
-        })
+        };
+        Reply::Later(described.boxed())
     }
+}
+
+/// Bytes that the answer takes.
+fn measure(node: &Node, request: &DescribeProducersRequest) -> usize {
+    let topics = node.topics.load();
+    let of_topic = |topic: &TopicRequest| {
+        let found = topics.by_name(&topic.name);
+        let of_partition = |index: &i32| {
+            let located = found.and_then(|topic| topic.locate(*index).ok());
+            let producers = located.map_or(0, |located| located.log.producer_count());
+            PARTITION_BYTES + producers * PRODUCER_BYTES
+        };
+        topic
+            .partition_indexes
+            .iter()
+            .map(of_partition)
+            .sum::<usize>()
+    };
+    request.topics.iter().map(of_topic).sum()
+}
+
+fn describe_all(
+    node: &Node,
+    request: DescribeProducersRequest,
+) -> (DescribeProducersResponse, Lsn) {
+    let topics = node.topics.load();
+    let mut newest = Lsn::ZERO;
+    let described = request.topics.into_iter();
+    let response = DescribeProducersResponse {
+        topics: described
+            .map(|topic| describe(&topics, topic, &mut newest))
+            .collect(),
+        ..Default::default()
+    };
+    (response, newest)
 }
 
 /// The request with every partition named once: its answer is so much longer than its number.

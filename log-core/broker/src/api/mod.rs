@@ -46,6 +46,7 @@ mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod list_transactions;
+mod measured;
 mod metadata;
 mod offset_commit;
 mod offset_delete;

@@ -57,6 +57,16 @@ pub(crate) struct Answer<R> {
     pub(crate) reservation: Option<Reservation>,
 }
 
+impl<R> Answer<R> {
+    /// The answer with another response in its place.
+    pub(crate) fn map<T>(self, change: impl FnOnce(R) -> T) -> Answer<T> {
+        Answer {
+            response: change(self.response),
+            reservation: self.reservation,
+        }
+    }
+}
+
 impl<R> From<R> for Answer<R> {
     fn from(response: R) -> Self {
         Self {

@@ -6,6 +6,9 @@ use headwater_wire::messages::api_versions::ApiVersionsRequest;
 use headwater_wire::messages::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use headwater_wire::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
+use headwater_wire::messages::describe_log_dirs::DescribeLogDirsRequest;
+use headwater_wire::messages::describe_producers::{DescribeProducersRequest, TopicRequest};
 use headwater_wire::messages::init_producer_id::InitProducerIdRequest;
 use headwater_wire::messages::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
@@ -17,8 +20,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{Broker, Environment, new_cluster_id};
+use crate::api::{self, Reply};
 use crate::config::BrokerConfig;
 use crate::context::RequestContext;
+use crate::memory::Reservation;
 
 #[test]
 fn cluster_ids_are_base64_and_begin_with_a_letter() {
@@ -253,5 +258,104 @@ async fn the_first_batch_of_a_transaction_is_compressed_anew_when_its_partition_
     connection.send(&request, 12).await;
     let answer = connection.receive::<ProduceRequest>(12).await;
     assert_eq!(appended_at(&answer), (0, 0));
+    broker.shutdown().await;
+}
+
+/// What is answered and what is set aside for it.
+async fn answer_over<R>(broker: &Broker, version: i16, request: R) -> (ResponseKind, Reservation)
+where
+    RequestKind: From<R>,
+{
+    let context = RequestContext {
+        client_id: None,
+        client_host: "127.0.0.1".into(),
+        version,
+    };
+    let reply = api::start(&broker.node, &context, request.into());
+    let Some(Reply::Later(answer)) = reply else {
+        panic!("it is answered at once");
+    };
+    let mut answer = answer;
+    let all = broker.node.response_memory.reserve(usize::MAX).await;
+    // It has come to where it waits for memory once its size is known; until then it waits for that.
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(50), &mut answer).await;
+    assert!(waited.is_err(), "it is answered without memory");
+    drop(all);
+    let answer = answer.await;
+    let reservation = answer.reservation.expect("memory is set aside");
+    (answer.response, reservation)
+}
+
+fn size(response: &ResponseKind, version: i16) -> usize {
+    let chunks = response.to_frame(version, 1);
+    chunks
+        .expect("it can be encoded")
+        .iter()
+        .map(Bytes::len)
+        .sum()
+}
+
+#[tokio::test]
+async fn long_descriptions_wait_for_memory_and_take_no_more_than_was_set_aside() {
+    let (broker, _dir) = start(|_| {}).await;
+    let throttled = (0..500)
+        .map(|n| format!("{n}:1"))
+        .collect::<Vec<_>>()
+        .join(",");
+    let key = "leader.replication.throttled.replicas";
+    create_topic(&broker, "topic", &[(key, &throttled)]).await;
+    for (kind, name) in [(2, "topic"), (4, "1"), (16, "metrics"), (32, "group")] {
+        for is_full in [false, true] {
+            let request = DescribeConfigsRequest {
+                resources: vec![DescribeConfigsResource {
+                    resource_type: kind,
+                    resource_name: name.to_owned(),
+                    configuration_keys: None,
+                }],
+                include_synonyms: is_full,
+                include_documentation: is_full,
+            };
+            let (response, reservation) = answer_over(&broker, 4, request).await;
+            let ResponseKind::DescribeConfigs(described) = &response else {
+                panic!("not its answer");
+            };
+            assert_eq!(described.results[0].error_code, 0, "{kind}");
+            // In memory it takes more than on the wire, and it is there twice for a moment.
+            let size = size(&response, 4);
+            assert!(
+                reservation.bytes() > 2 * size,
+                "{} for {size} bytes about {name}",
+                reservation.bytes()
+            );
+        }
+    }
+
+    let now = broker.node.clock.wall().as_millis();
+    create_topic(&broker, "plain", &[]).await;
+    call(
+        &broker,
+        11,
+        produce("plain", batch(Compression::None, 0, now)),
+    )
+    .await;
+    let request = DescribeProducersRequest {
+        topics: vec![TopicRequest {
+            name: "plain".to_owned(),
+            partition_indexes: vec![0],
+        }],
+    };
+    let (response, reservation) = answer_over(&broker, 0, request).await;
+    let ResponseKind::DescribeProducers(described) = &response else {
+        panic!("not its answer");
+    };
+    let producers = &described.topics[0].partitions[0].active_producers;
+    assert_eq!(producers.len(), 1);
+    assert!(reservation.bytes() > 2 * size(&response, 0));
+    drop(reservation);
+
+    let request = DescribeLogDirsRequest::default();
+    let (response, reservation) = answer_over(&broker, 4, request).await;
+    assert!(matches!(&response, ResponseKind::DescribeLogDirs(it) if it.error_code == 0));
+    assert!(reservation.bytes() > size(&response, 4));
     broker.shutdown().await;
 }

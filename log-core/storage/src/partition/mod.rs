@@ -176,6 +176,11 @@ impl PartitionLog {
         self.writer.lock().producers.hold_back(batch, wall);
     }
 
+    /// Number of producers known.
+    pub fn producer_count(&self) -> usize {
+        self.writer.lock().producers.len()
+    }
+
     /// All producers known, by id.
     pub fn producers(&self) -> Vec<ProducerSummary> {
         self.writer.lock().producers.summaries()

@@ -236,6 +236,10 @@ impl ProducerStates {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.producers.len()
+    }
+
     pub(crate) fn summaries(&self) -> Vec<ProducerSummary> {
         self.producers
             .iter()

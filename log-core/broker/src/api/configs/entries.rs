@@ -35,6 +35,17 @@ pub(in crate::api) fn entries(node: &Node, resource: &Resource) -> Vec<ConfigEnt
     }
 }
 
+/// How many settings a resource that sets `own` has at most.
+pub(in crate::api) fn entry_count(resource: &Resource, own: &BTreeMap<String, String>) -> usize {
+    match resource {
+        Resource::Topic { .. } => TOPIC_KEYS.len(),
+        Resource::Broker(name) if name.is_empty() => own.len(),
+        Resource::Broker(_) => BROKER_KEYS.len(),
+        Resource::Group(_) => GROUP_KEYS.len(),
+        Resource::ClientMetrics(_) => METRICS_KEYS.len(),
+    }
+}
+
 /// All settings of a topic that sets `own`.
 pub(in crate::api) fn topic_entries(
     live: &LiveConfig,
