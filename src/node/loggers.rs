@@ -3,7 +3,7 @@
 /// Every module of a node that logs, and the libraries that do. A module of ours that is missing
 /// here becomes a logger when it first logs; `tests/tidy.rs` keeps the list whole.
 pub const LOGGERS: &[&str] = &[
-    "axum",
+     "axum",
     "datafusion",
     "headwater::cli::sql",
     "headwater::node",
@@ -11,14 +11,15 @@ pub const LOGGERS: &[&str] = &[
     "headwater_broker::api::configs::loggers",
     "headwater_broker::api::coordinated",
     "headwater_broker::api::delete_records",
-    "headwater_broker::api::describe_configs",
     "headwater_broker::api::describe_log_dirs",
     "headwater_broker::api::end_txn",
     "headwater_broker::api::fetch::read",
     "headwater_broker::api::init_producer_id",
     "headwater_broker::api::list_offsets",
     "headwater_broker::api::list_transactions",
+    "headwater_broker::api::measured",
     "headwater_broker::api::produce::append",
+    "headwater_broker::api::txn_offset_commit",
     "headwater_broker::broker",
     "headwater_broker::config::broker_config",
     "headwater_broker::coordinators::coordinator",
@@ -28,6 +29,7 @@ pub const LOGGERS: &[&str] = &[
     "headwater_broker::coordinators::producer_ids",
     "headwater_broker::jobs::cleaner",
     "headwater_broker::jobs::housekeeping",
+    "headwater_broker::labor",
     "headwater_broker::listener",
     "headwater_broker::listener::connection",
     "headwater_broker::listener::request",
