@@ -460,5 +460,13 @@ fn every_module_that_logs_is_a_known_logger() {
     let ours: BTreeSet<String> = listed
         .filter(|name| name.starts_with("headwater"))
         .collect();
-    assert_eq!(logging, ours, "src/node/loggers.rs lists what logs");
+    let missing = logging.difference(&ours).map(|name| format!("{name} logs"));
+    let gone = ours.difference(&logging);
+    let gone = gone.map(|name| format!("{name} does not log"));
+    let wrong: Vec<_> = missing.chain(gone).collect();
+    assert!(
+        wrong.is_empty(),
+        "src/node/loggers.rs is to list what logs:\n{}",
+        wrong.join("\n")
+    );
 }

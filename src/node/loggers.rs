@@ -3,7 +3,7 @@
 /// Every module of a node that logs, and the libraries that do. A module of ours that is missing
 /// here becomes a logger when it first logs; `tests/tidy.rs` keeps the list whole.
 pub const LOGGERS: &[&str] = &[
-     "axum",
+    "axum",
     "datafusion",
     "headwater::cli::sql",
     "headwater::node",
