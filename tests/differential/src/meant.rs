@@ -128,12 +128,6 @@ pub(crate) const RULES: &[Rule] = &[
         holds: |case| is_only_refused(case, NOT_TEXT),
     },
     Rule {
-        name: "lengths",
-        reason: "a client id of length -2 and below is refused; Kafka takes any negative length \
-                 for none",
-        holds: |case| is_only_refused(case, NEGATIVE_LENGTH),
-    },
-    Rule {
         name: "words",
         reason: "a message for people says the same in our words; whether there is one is compared",
         holds: |case| {
@@ -243,9 +237,6 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// Remark about a request whose fault is a string that is not UTF-8.
 pub(crate) const NOT_TEXT: &str = "has a string that is not UTF-8";
-
-/// Remark about a request whose fault is the length of its client id, below -1.
-pub(crate) const NEGATIVE_LENGTH: &str = "has a client id of length -2";
 
 /// The differences that are to be judged: where Kafka gave up the whole request and ours refuses
 /// it as well, there is nothing to compare field by field but the error. Where one did what the
@@ -369,7 +360,6 @@ mod tests {
     fn a_connection_may_be_closed_only_over_the_fault_that_is_remarked() {
         let closed = difference("(outcome)", "connection closed", "answered {}");
         assert_eq!(name_of(&closed, NOT_TEXT), Some("text"));
-        assert_eq!(name_of(&closed, NEGATIVE_LENGTH), Some("lengths"));
         assert_eq!(name_of(&closed, ""), None);
         let silent = difference("(outcome)", "silence", "answered {}");
         assert_eq!(name_of(&silent, NOT_TEXT), None);

@@ -194,12 +194,8 @@ impl Decoder {
     /// # Errors
     /// If the count is impossible, or if the elements would take too much memory.
     pub fn take_array_len<T>(&mut self) -> Result<Option<(usize, Vec<T>)>, DecodeError> {
-        let count = match self.take_len()? {
-            -1 => return Ok(None),
-            length => usize::try_from(length).map_err(|_| DecodeError::InvalidLength {
-                at: self.at,
-                length,
-            })?,
+        let Some(count) = present(self.take_len()?) else {
+            return Ok(None);
         };
         let remaining = self.remaining();
         if count > remaining {
@@ -227,16 +223,16 @@ impl Decoder {
     }
 
     fn take_compact_len(&mut self) -> Result<i64, DecodeError> {
-        self.take_varint().map(|length| i64::from(length) - 1)
+        // Kafka's integers have a sign: a length of 2^31 and more is below zero there.
+        self.take_varint()
+            .map(|length| i64::from(length.cast_signed().wrapping_sub(1)))
     }
 
     fn take_range(&mut self, length: i64) -> Result<Option<std::ops::Range<usize>>, DecodeError> {
-        if length == -1 {
+        let Some(length) = present(length) else {
             return Ok(None);
-        }
+        };
         let start = self.at;
-        let length = usize::try_from(length)
-            .map_err(|_| DecodeError::InvalidLength { at: start, length })?;
         if length > self.remaining() {
             let missing = length - self.remaining();
             return Err(DecodeError::UnexpectedEnd { at: start, missing });
@@ -289,4 +285,9 @@ fn memory_limit(input_len: usize) -> usize {
     input_len
         .saturating_mul(MEMORY_FACTOR)
         .saturating_add(MEMORY_FLOOR)
+}
+
+/// A length, if there is one: any below zero says that there is none, as Kafka reads it.
+fn present(length: i64) -> Option<usize> {
+    usize::try_from(length).ok()
 }

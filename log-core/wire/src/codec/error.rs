@@ -67,7 +67,7 @@ pub enum DecodeError {
         /// Bytes that are missing.
         missing: usize,
     },
-    /// A length or count is below what it may be.
+    /// A length is beyond what it may be.
     #[error("impossible length {length} at byte {at}")]
     InvalidLength {
         /// Position behind the length.

@@ -73,10 +73,8 @@ pub(crate) async fn frames(run: &mut Run) {
             continue;
         };
         let (what, bytes) = spoil(run, key, version, frame);
-        match fault(&bytes) {
-            Some(DecodeError::InvalidUtf8 { .. }) => run.remark(meant::NOT_TEXT),
-            _ if what == CLIENT_ID_BELOW_NONE => run.remark(meant::NEGATIVE_LENGTH),
-            _ => {}
+        if matches!(fault(&bytes), Some(DecodeError::InvalidUtf8 { .. })) {
+            run.remark(meant::NOT_TEXT);
         }
         let what = format!("{key} v{version}, {what}");
         // What is refused because its key is not known is not read as an answer to another.
@@ -87,9 +85,6 @@ pub(crate) async fn frames(run: &mut Run) {
             .await;
     }
 }
-
-/// A client id's length that is negative and not the one that says "none".
-const CLIENT_ID_BELOW_NONE: &str = "a client id of length -2";
 
 /// The first fault of a frame, if there is one: why we refuse it.
 fn fault(frame: &[u8]) -> Option<DecodeError> {
@@ -138,7 +133,7 @@ fn spoil(run: &mut Run, key: ApiKey, version: i16, frame: Vec<u8>) -> (&'static 
             let length = run.one(&[-2_i16, i16::MAX, 300]);
             payload[8..10].copy_from_slice(&length.to_be_bytes());
             match length {
-                ..0 => CLIENT_ID_BELOW_NONE,
+                ..0 => "a client id of length -2",
                 _ => "a client id beyond the frame",
             }
         }
