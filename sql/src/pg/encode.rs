@@ -181,9 +181,12 @@ fn column<'a>(array: &'a ArrayRef, options: &FormatOptions<'a>) -> Result<Write<
         }
         _ => {
             let formatter = ArrayFormatter::try_new(array.as_ref(), options)?;
+            // An array of nothing but NULL has no mask of its own.
+            let nulls = array.logical_nulls();
             Box::new(move |row, out| {
-                let value = array
-                    .is_valid(row)
+                let value = nulls
+                    .as_ref()
+                    .is_none_or(|nulls| nulls.is_valid(row))
                     .then(|| formatter.value(row).to_string());
                 out.encode_field(&value)
             })

@@ -58,7 +58,7 @@ async fn types_and_parameters_of_the_extended_protocol() {
         .query_one(
             "SELECT CAST(1 AS INTEGER) AS a, CAST(2 AS BIGINT) AS b, 1.5::double precision AS c, \
              'x' AS d, true AS e, TIMESTAMP '2013-01-01T10:00:00.250' AS f, DATE '2013-01-02' AS g, \
-             CAST(NULL AS BIGINT) AS h",
+             CAST(NULL AS BIGINT) AS h, NULL AS i",
             &[],
         )
         .await
@@ -73,6 +73,7 @@ async fn types_and_parameters_of_the_extended_protocol() {
     let since = at.duration_since(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(since, Duration::from_millis(1_357_034_400_250));
     assert_eq!(row.get::<_, Option<i64>>("h"), None);
+    assert_eq!(row.get::<_, Option<String>>("i"), None);
 
     produce_flights(&served.log, 0..40).await;
     let statement = client
