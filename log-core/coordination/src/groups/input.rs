@@ -85,6 +85,28 @@ pub enum Request {
     Delete(DeleteGroupsRequest),
 }
 
+impl Request {
+    /// Whether it comes from outside of its group, and not from a member that may be about to say
+    /// that it is still there.
+    pub(super) fn is_of_an_onlooker(&self) -> bool {
+        match self {
+            Self::ConsumerDescribe(_)
+            | Self::OffsetDelete(_)
+            | Self::Describe(_)
+            | Self::List(_)
+            | Self::Delete(_) => true,
+            Self::Join { .. }
+            | Self::Sync(_)
+            | Self::Heartbeat(_)
+            | Self::Leave(_)
+            | Self::OffsetCommit(_)
+            | Self::TxnOffsetCommit(_)
+            | Self::OffsetFetch(_)
+            | Self::ConsumerHeartbeat { .. } => false,
+        }
+    }
+}
+
 /// One thing that happened.
 #[allow(
     clippy::large_enum_variant,

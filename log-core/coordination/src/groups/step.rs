@@ -31,6 +31,10 @@ impl GroupCoordinator {
                 if topics.version() >= self.topics.version() {
                     self.topics = topics;
                 }
+                // A session that is over is seen so, also before the caller's timer says it.
+                if request.is_of_an_onlooker() {
+                    self.run_timers(time, out);
+                }
                 let new_group = self.new_group_of(&request);
                 self.request(token, version, request, time, out);
                 if let Some(id) = new_group {

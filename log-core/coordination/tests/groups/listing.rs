@@ -1,5 +1,7 @@
 //! DescribeGroups, ListGroups and DeleteGroups.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use headwater_coordination::groups::{Request, Response};
 use headwater_wire::ErrorCode;
@@ -62,6 +64,20 @@ fn a_stable_group_shows_its_members_with_what_they_want_and_have() {
     assert_eq!(member.member_assignment, Bytes::from("all"));
     world.restart();
     assert_eq!(describe(&mut world, 5, GROUP), group);
+}
+
+#[test]
+fn a_session_that_is_over_is_seen_so_though_timers_are_late() {
+    let mut world = World::new();
+    let id = world.stable();
+    world.pass_unnoticed(Duration::from_millis(9_999));
+    assert_eq!(delete(&mut world, GROUP), ErrorCode::NonEmptyGroup);
+    // The member itself may be late by as much.
+    world.pass_unnoticed(Duration::from_millis(2));
+    assert_eq!(world.heartbeat(&id, 1), ErrorCode::None);
+    world.pass_unnoticed(Duration::from_secs(10));
+    assert_eq!(describe(&mut world, 5, GROUP).group_state, "Empty");
+    assert_eq!(delete(&mut world, GROUP), ErrorCode::None);
 }
 
 #[test]

@@ -228,6 +228,11 @@ impl World {
         self.set_now(end);
     }
 
+    /// Lets time pass, and the caller's timers be late.
+    pub(crate) fn pass_unnoticed(&mut self, span: Duration) {
+        self.set_now(self.time.now.after(span));
+    }
+
     fn set_now(&mut self, now: Now) {
         let passed = Duration::from_nanos(now.as_nanos() - self.time.now.as_nanos());
         self.time = Time {
